@@ -1,0 +1,1 @@
+"""Built-in and example appraisal policies, as TOML files beside this module."""

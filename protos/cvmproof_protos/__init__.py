@@ -1,0 +1,1 @@
+"""The gRPC contract, package cvmproof.v1, and its generated stubs."""

@@ -1,0 +1,1 @@
+"""SIMULATED hardware: software in place of AMD's secure processor, trusted by no production trust set."""

@@ -1,0 +1,1 @@
+"""Verify that a confidential VM is genuine and runs what you expect."""
