@@ -1,0 +1,186 @@
+"""Evidence as it travels: the evidence file, and the raw report with or without its certificate table.
+
+The file is strict JSON, `schema: "cvmproof.evidence/1"`, bytes in base64: see `docs/evidence.md`. What it says about
+itself (kind of binding, role, nonce, key) is a label; only what the report signed counts.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from cvmproof_formats.binding import NONCE_SIZE, SPKI_SIZE, USER_DATA_LIMIT, BindingKind, Role, Tee
+from cvmproof_formats.encoding import read_base64, read_json, require_size, write_base64
+from cvmproof_formats.errors import Category, Malformed, Misuse
+from cvmproof_formats.pem import certificates as read_certificates
+from cvmproof_formats.snp import certificate_table
+from cvmproof_formats.snp.report import REPORT_SIZE
+
+SCHEMA = "cvmproof.evidence/1"
+
+# Limits of what is read at all, design section 8.5.
+REPORT_LIMIT = 64 * 1024  # bytes: report or quote with its certificates
+EVENT_LOG_LIMIT = 4 * 1024 * 1024  # bytes
+CERTIFICATE_COUNT_LIMIT = 32
+FILE_LIMIT = 6 * 1024 * 1024  # bytes: both of the above in base64, and the names
+
+_REQUIRED_WITH = {
+    BindingKind.CHANNEL: frozenset({"role", "nonce", "spki"}),
+    BindingKind.KEY: frozenset({"role", "nonce", "spki"}),
+    BindingKind.NONCE: frozenset({"role", "nonce"}),
+    BindingKind.USER: frozenset({"uid", "user_data"}),
+}
+_LABELS = frozenset({"role", "nonce", "spki", "uid", "user_data"})
+_FIELDS = frozenset({"schema", "tee", "binding", "report", "certificates", "event_log"}) | _LABELS
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One report or quote with what came beside it; `binding` is None for a raw report, which carries no label."""
+
+    tee: Tee
+    report: bytes
+    certificates: tuple[bytes, ...] = ()
+    ignored_crls: int = 0
+    binding: BindingKind | None = None
+    role: Role | None = None
+    nonce: bytes | None = None
+    spki: bytes | None = None
+    uid: int | None = None
+    user_data: bytes | None = None
+    event_log: bytes | None = None
+
+
+def read_evidence(data: bytes) -> Evidence:
+    """Read an evidence file, or a raw SNP report with or without a certificate table behind it.
+
+    Raises Malformed; with category SIZE_LIMIT before anything too large is parsed, UNSUPPORTED for other kinds.
+    """
+    if data.lstrip(b" \t\r\n")[:1] == b"{":
+        return _read_file(data)
+    return _read_raw(data)
+
+
+def write_evidence(evidence: Evidence) -> bytes:
+    """Write an evidence file: UTF-8 JSON with a new line at its end.
+
+    Raises Misuse for evidence without a kind of binding: a raw report travels as it is.
+    """
+    if evidence.binding is None:
+        message = "evidence file: expected a kind of binding, got none"
+        raise Misuse(message)
+    document: dict[str, object] = {"schema": SCHEMA, "tee": evidence.tee, "binding": evidence.binding}
+    for name in ("role", "nonce", "spki", "uid", "user_data"):
+        value = getattr(evidence, name)
+        if value is not None:
+            document[name] = write_base64(value) if isinstance(value, bytes) else value
+    document["report"] = write_base64(evidence.report)
+    document["certificates"] = [write_base64(certificate) for certificate in evidence.certificates]
+    if evidence.event_log is not None:
+        document["event_log"] = write_base64(evidence.event_log)
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def _read_raw(data: bytes) -> Evidence:
+    require_size(data, what="raw report with certificate table", limit=REPORT_LIMIT)
+    report, table = data[:REPORT_SIZE], data[REPORT_SIZE:]
+    if len(report) < REPORT_SIZE:
+        message = f"evidence: expected an SNP report of {REPORT_SIZE} bytes or an evidence file, got {len(data)} bytes"
+        raise Malformed(message)
+    if not table:
+        return Evidence(tee=Tee.SEV_SNP, report=report)
+    entries = certificate_table.read_certificate_table(table)
+    certificates = [
+        der
+        for entry in entries
+        if entry.guid in certificate_table.CERTIFICATES
+        for der in read_certificates(entry.data.rstrip(b"\0") if entry.data[:1] == b"-" else entry.data)
+    ]
+    crls = sum(entry.guid == certificate_table.CRL for entry in entries)
+    return Evidence(tee=Tee.SEV_SNP, report=report, certificates=tuple(certificates), ignored_crls=crls)
+
+
+def _read_file(data: bytes) -> Evidence:
+    document = read_json(data, what="evidence file", limit=FILE_LIMIT)
+    if not isinstance(document, dict):
+        message = "evidence file: expected one JSON object"
+        raise Malformed(message)
+    if document.get("schema") != SCHEMA:
+        message = f"evidence file: schema: expected {SCHEMA!r}, got {str(document.get('schema'))[:40]!r}"
+        raise Malformed(message, category=Category.UNSUPPORTED)
+    _refuse_names(document, _FIELDS, "unknown")
+    binding = _choice(document, "binding", BindingKind)
+    _require_labels(document, binding)
+    report = _bytes(document, "report")
+    certificates = _certificates(document)
+    require_size(b"".join((report, *certificates)), what="report with its certificates", limit=REPORT_LIMIT)
+    return Evidence(
+        tee=_choice(document, "tee", Tee),
+        binding=binding,
+        report=report,
+        certificates=certificates,
+        role=_choice(document, "role", Role) if "role" in document else None,
+        nonce=_bytes(document, "nonce", size=NONCE_SIZE) if "nonce" in document else None,
+        spki=_bytes(document, "spki", size=SPKI_SIZE) if "spki" in document else None,
+        uid=_uid(document) if "uid" in document else None,
+        user_data=_bytes(document, "user_data", limit=USER_DATA_LIMIT) if "user_data" in document else None,
+        event_log=_bytes(document, "event_log", limit=EVENT_LOG_LIMIT) if "event_log" in document else None,
+    )
+
+
+def _require_labels(document: Mapping[str, object], binding: BindingKind) -> None:
+    needed = _REQUIRED_WITH[binding]
+    missing = needed - document.keys()
+    if missing:
+        message = f"evidence file: {binding} binding needs {', '.join(sorted(missing))}"
+        raise Malformed(message)
+    _refuse_names({name: None for name in document.keys() & _LABELS}, needed, f"not part of {binding} binding")
+
+
+def _refuse_names(document: Mapping[str, object], known: frozenset[str], why: str) -> None:
+    strange = sorted(document.keys() - known)
+    if strange:
+        message = f"evidence file: {strange[0][:40]!r} is {why}"
+        raise Malformed(message)
+
+
+def _choice(document: Mapping[str, object], name: str, choices: type[Choice]) -> Choice:
+    value = document.get(name)
+    for choice in choices:
+        if type(value) is str and value == choice:
+            return choice
+    expected = ", ".join(choices)
+    message = f"evidence file: {name}: expected one of {expected}, got {str(value)[:40]!r}"
+    raise Malformed(message, category=Category.UNSUPPORTED)
+
+
+def _bytes(document: Mapping[str, object], name: str, *, size: int | None = None, limit: int = REPORT_LIMIT) -> bytes:
+    value = document.get(name)
+    if not isinstance(value, str):
+        message = f"evidence file: {name}: expected base64 in a string"
+        raise Malformed(message)
+    data = read_base64(value, what=f"evidence file: {name}", size=size)
+    require_size(data, what=f"evidence file: {name}", limit=limit)
+    return data
+
+
+def _certificates(document: Mapping[str, object]) -> tuple[bytes, ...]:
+    value = document.get("certificates")
+    if not isinstance(value, list):
+        message = "evidence file: certificates: expected a list"
+        raise Malformed(message)
+    if len(value) > CERTIFICATE_COUNT_LIMIT:
+        message = f"evidence file: certificates: expected at most {CERTIFICATE_COUNT_LIMIT}, got {len(value)}"
+        raise Malformed(message, category=Category.SIZE_LIMIT)
+    return tuple(_bytes({"certificates": item}, "certificates") for item in value)
+
+
+def _uid(document: Mapping[str, object]) -> int:
+    value = document.get("uid")
+    if type(value) is not int or not 0 <= value < 1 << 32:
+        message = "evidence file: uid: expected an integer from 0 to 2^32 - 1"
+        raise Malformed(message)
+    return value

@@ -1,0 +1,89 @@
+"""The certificate table that a host hands to its guest beside a report.
+
+Follows AMD/GHCB 56421, SNP extended guest request: 24-byte entries (GUID, offset, length), an all-zero entry at the end, the
+contents behind them. The host wrote it, so nothing in it is trusted: it only supplies certificates that must chain.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from cvmproof_formats.errors import Category, Malformed
+
+ENTRY_SIZE = 24  # bytes: GUID in RFC 4122 order, u32 offset, u32 length, little-endian
+ENTRY_LIMIT = 32  # AMD defines five GUIDs, clouds a few more
+
+VCEK = UUID("63da758d-e664-4564-adc5-f4b93be8accd")
+VLEK = UUID("a8074bc2-a25a-483e-aae6-39c045a0b8a1")
+ASK = UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782")
+ARK = UUID("c0b406a4-a803-4952-9743-3fb6014cd0ae")
+CRL = UUID("92f81bc3-5811-4d3d-97ff-d19f88dc67ea")
+
+CERTIFICATES = (VCEK, VLEK, ASK, ARK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableEntry:
+    """One blob of the table; `data` is what the host says it is, DER or PEM."""
+
+    guid: UUID
+    data: bytes
+
+
+def read_certificate_table(table: bytes) -> tuple[TableEntry, ...]:
+    """Read a table; bytes that no entry covers must be zero.
+
+    Raises Malformed for an entry that leaves the table, overlaps another or the header, or repeats a GUID, and Malformed
+    (SIZE_LIMIT) for more than 32 entries.
+    """
+    header = _read_header(table)
+    end_of_header = ENTRY_SIZE * (len(header) + 1)
+    covered = bytearray(table[end_of_header:])
+    entries = []
+    for guid, offset, length in header:
+        if offset < end_of_header or offset + length > len(table):
+            message = f"certificate table: {guid} at {offset}+{length}: outside {end_of_header}..{len(table)}"
+            raise Malformed(message)
+        entries.append(TableEntry(guid=guid, data=table[offset : offset + length]))
+        covered[offset - end_of_header : offset - end_of_header + length] = bytes(length)
+    _refuse_overlap(header)
+    if covered.strip(b"\0"):
+        message = "certificate table: expected zero bytes outside its entries"
+        raise Malformed(message)
+    return tuple(entries)
+
+
+def build_certificate_table(entries: tuple[TableEntry, ...]) -> bytes:
+    """Write a table, contents in the order given."""
+    offset = ENTRY_SIZE * (len(entries) + 1)
+    header = b""
+    for entry in entries:
+        header += entry.guid.bytes + offset.to_bytes(4, "little") + len(entry.data).to_bytes(4, "little")
+        offset += len(entry.data)
+    return header + bytes(ENTRY_SIZE) + b"".join(entry.data for entry in entries)
+
+
+def _read_header(table: bytes) -> list[tuple[UUID, int, int]]:
+    header: list[tuple[UUID, int, int]] = []
+    for start in range(0, len(table) - ENTRY_SIZE + 1, ENTRY_SIZE):
+        entry = table[start : start + ENTRY_SIZE]
+        if not entry.strip(b"\0"):
+            return header
+        if len(header) == ENTRY_LIMIT:
+            message = f"certificate table: expected at most {ENTRY_LIMIT} entries"
+            raise Malformed(message, category=Category.SIZE_LIMIT)
+        guid = UUID(bytes=entry[:16])
+        if guid in (known for known, _, _ in header):
+            message = f"certificate table: {guid} stands in it twice"
+            raise Malformed(message)
+        header.append((guid, int.from_bytes(entry[16:20], "little"), int.from_bytes(entry[20:], "little")))
+    message = "certificate table: expected an all-zero entry at its end, got none"
+    raise Malformed(message)
+
+
+def _refuse_overlap(header: list[tuple[UUID, int, int]]) -> None:
+    end = 0
+    for guid, offset, length in sorted(header, key=lambda item: item[1]):
+        if offset < end:
+            message = f"certificate table: {guid} at {offset} overlaps the entry before it"
+            raise Malformed(message)
+        end = offset + length
