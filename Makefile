@@ -1,0 +1,79 @@
+# Every target makes its own .venv first; python3 (3.11 or newer) and make are all it takes.
+#   make demo    the verifier at work on simulated machines      make test    everything, with branch coverage
+# Another interpreter: make PYTHON=python3.13 test. Settings come from the command line, never from the environment.
+
+PYTHON := python3
+KEEP :=
+SECONDS := 60
+BIN := .venv/bin
+
+PACKAGES := formats policies protos simulator verifier
+CODE := $(PACKAGES) $(wildcard tests tools benchmarks examples fuzz)
+# Modules that write files from code; each takes --check and then only compares.
+GENERATED := $(if $(wildcard verifier/cvmproof/generated.py),cvmproof.generated)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format bench protos generated dist fuzz mutants lock clean
+
+help:
+	@echo 'make demo | test | lint | format | bench | protos | generated | dist | fuzz | mutants | lock | clean'
+
+# --- the environment -------------------------------------------------------------------------------------------------
+define install
+	@command -v $(PYTHON) >/dev/null || { echo 'make needs Python 3.11 or newer, called $(PYTHON): install python3 and python3-venv'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version): try make PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) tools/environment.py $(1)
+endef
+
+.venv/.demo: requirements/demo.lock pyproject.toml
+	$(call install,demo)
+
+.venv/.dev: requirements/dev.lock pyproject.toml
+	$(call install,dev)
+
+venv: .venv/.dev
+
+# --- look ------------------------------------------------------------------------------------------------------------
+demo: .venv/.demo
+	@$(BIN)/cvmproof-simulator demo $(if $(KEEP),--keep)
+
+bench: .venv/.dev
+	@$(BIN)/python -m benchmarks
+
+# --- check -----------------------------------------------------------------------------------------------------------
+test: .venv/.dev
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: .venv/.dev
+	$(BIN)/ruff check --quiet $(CODE)
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/python tools/protos.py --check
+	$(foreach module,$(GENERATED),$(BIN)/python -m $(module) --check && )true
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+# --- make ------------------------------------------------------------------------------------------------------------
+protos: .venv/.dev
+	$(BIN)/python tools/protos.py
+
+generated: .venv/.dev
+	$(foreach module,$(GENERATED),$(BIN)/python -m $(module) && )true
+
+dist: .venv/.dev
+	@$(BIN)/python tools/distribution.py
+
+# The newest versions that pyproject.toml allows and that are at least a week old; commit the result.
+UV := uv==0.13.9
+COMPILE = build/lock/bin/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' --exclude-newer "$$(date -u -d '7 days ago' +%F)" --upgrade pyproject.toml
+lock:
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet --disable-pip-version-check $(UV)
+	$(COMPILE) -o requirements/runtime.lock
+	$(COMPILE) --group build -c requirements/runtime.lock -o requirements/demo.lock
+	$(COMPILE) --all-extras --group dev -c requirements/demo.lock -o requirements/dev.lock
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* mutants
