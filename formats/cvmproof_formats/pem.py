@@ -1,0 +1,76 @@
+"""PEM (RFC 7468 section 3, strict form): certificates as text, as AMD's key distribution service hands them out.
+
+Nothing but blocks of the wanted label and empty lines between them; lines end in LF, bodies have 64 columns; base64
+is canonical. Text around the blocks, other labels and carriage returns are refused: what needs guessing is not read.
+"""
+
+import base64
+import binascii
+import re
+
+from cvmproof_formats.errors import Category, Malformed
+
+MAXIMUM_PEM = 64 * 1024  # bytes; a chain of three RSA-4096 certificates takes 7 KiB
+MAXIMUM_BLOCKS = 16
+_SEQUENCE = b"\x30"
+
+
+def read_pem(data: bytes, label: str = "CERTIFICATE") -> tuple[bytes, ...]:
+    """Read the DER of every block, at least one.
+
+    Raises Malformed for anything that is not a block with this label; SIZE_LIMIT above 64 KiB or 16 blocks.
+    """
+    if len(data) > MAXIMUM_PEM:
+        raise Malformed(f"PEM: expected at most {MAXIMUM_PEM} bytes, got {len(data)}", category=Category.SIZE_LIMIT)
+    block = _block(label.encode("ascii"))
+    bodies, offset = [], _skip_empty_lines(data, 0)
+    while offset < len(data):
+        found = block.match(data, offset)
+        if found is None:
+            raise Malformed(f"PEM at offset {offset}: expected a {label} block, got {data[offset : offset + 40]!r}")
+        bodies.append(found[1])
+        offset = _skip_empty_lines(data, found.end())
+    if not 1 <= len(bodies) <= MAXIMUM_BLOCKS:
+        category = Category.SIZE_LIMIT if bodies else None
+        raise Malformed(f"PEM: expected 1 to {MAXIMUM_BLOCKS} {label} blocks, got {len(bodies)}", category=category)
+    return tuple(_decode(body) for body in bodies)
+
+
+def write_pem(der: bytes, label: str = "CERTIFICATE") -> bytes:
+    """Write one block."""
+    text = base64.b64encode(der)
+    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
+    name = label.encode("ascii")
+    return b"\n".join((b"-----BEGIN %s-----" % name, *lines, b"-----END %s-----" % name, b""))
+
+
+def certificates(data: bytes) -> tuple[bytes, ...]:
+    """Give the DER of one certificate in DER, or of every certificate in PEM; what is in them is not read here.
+
+    Raises Malformed as `read_pem` does.
+    """
+    return (data,) if data.startswith(_SEQUENCE) else read_pem(data)
+
+
+def _block(label: bytes) -> re.Pattern[bytes]:
+    # RFC 7468 section 3: every line but the last has exactly 64 columns. The last END line may lack its LF.
+    body = rb"((?:[A-Za-z0-9+/]{64}\n)*(?:[A-Za-z0-9+/=]{1,64}\n)?)"
+    return re.compile(b"-----BEGIN %s-----\n%s-----END %s-----(?:\n|\\Z)" % (re.escape(label), body, re.escape(label)))
+
+
+def _skip_empty_lines(data: bytes, offset: int) -> int:
+    while data[offset : offset + 1] == b"\n":
+        offset += 1
+    return offset
+
+
+def _decode(body: bytes) -> bytes:
+    text = body.replace(b"\n", b"")
+    try:
+        der = binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error as error:
+        raise Malformed(f"PEM: expected base64: {error}") from error
+    # Several texts decode to the same bytes when unused bits are set; only one of them is what an encoder writes.
+    if not der or base64.b64encode(der) != text:
+        raise Malformed(f"PEM: expected canonical base64 of at least one byte, got {text[-8:]!r} at its end")
+    return der
