@@ -1,0 +1,82 @@
+"""What every test may ask for: the recorded evidence, an external tool, and that nobody talks to the network."""
+
+import ipaddress
+import os
+import shutil
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get("CI") == "true"
+MISSING_TOOLS = pytest.StashKey[Counter[str]]()
+
+# Deadlines measure the machine, not the code: a busy one would fail a correct parser.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[MISSING_TOOLS] = Counter()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """Folder of evidence recorded on real machines; it lives beside the repository, never in it."""
+    folder = ROOT.parent / "shared" / "recorded"
+    if not folder.is_dir():
+        pytest.skip("no recorded evidence: ../shared/recorded does not stand beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tool(pytestconfig: pytest.Config) -> Callable[[str], Path]:
+    """`tool("openssl")` is the path of a command; without it the test is skipped, and fails where CI=true."""
+
+    def find(name: str) -> Path:
+        path = shutil.which(name)
+        if path is None:
+            pytestconfig.stash[MISSING_TOOLS][name] += 1
+            if IN_CI:
+                pytest.fail(f"{name} is not installed, and in CI nothing may be missing")
+            pytest.skip(f"{name} is not installed")
+        return Path(path)
+
+    return find
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Let tests talk to this machine only."""
+    connect = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: tuple[str, int] | str | bytes) -> None:
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            raise AssertionError(f"a test wanted to talk to {address[0]}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_here)
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, count in sorted(config.stash[MISSING_TOOLS].items()):
+        terminalreporter.write_line(f"missing tool: {name} ({count} tests could not run; install it to run them)")
