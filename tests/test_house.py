@@ -146,13 +146,6 @@ def test_the_readme_starts_with_its_two_commands(command: str) -> None:
     assert any(command in line for line in top)
 
 
-def test_every_decision_is_in_the_list_of_decisions() -> None:
-    folder = ROOT / "docs" / "decisions"
-    index = (folder / "README.md").read_text(encoding="utf-8")
-    decisions = [path.name for path in folder.glob("*.md") if path.name != "README.md"]
-    assert [name for name in decisions if f"({name})" not in index] == []
-
-
 def test_no_path_of_this_machine_stands_in_a_file() -> None:
     places = {str(Path.home()), str(ROOT.parent)} - {"/", "/home", tempfile.gettempdir()}
     pattern = re.compile("|".join(rf"(?<![\w.]){re.escape(place)}/" for place in places) or r"(?!)")
