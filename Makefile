@@ -5,6 +5,7 @@
 PYTHON := python3
 KEEP :=
 SECONDS := 60
+MUTANTS :=
 BIN := .venv/bin
 
 PACKAGES := formats policies protos simulator verifier
@@ -31,6 +32,12 @@ endef
 .venv/.dev: requirements/dev.lock pyproject.toml
 	$(call install,dev)
 
+.venv/.mutants: requirements/mutants.lock pyproject.toml
+	$(call install,mutants)
+
+.venv/.fuzz: requirements/fuzz.lock pyproject.toml
+	$(call install,fuzz)
+
 venv: .venv/.dev
 
 # --- look ------------------------------------------------------------------------------------------------------------
@@ -55,6 +62,14 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+# Mutation of what appraises SNP evidence; MUTANTS='cvmproof.snp.chain*' looks at a part.
+mutants: .venv/.mutants
+	@$(BIN)/python tools/mutants.py $(MUTANTS)
+
+# Coverage-guided fuzzing of every parser, SECONDS=... in all.
+fuzz: .venv/.fuzz
+	@$(BIN)/python -m fuzz --seconds $(SECONDS)
+
 # --- make ------------------------------------------------------------------------------------------------------------
 protos: .venv/.dev
 	$(BIN)/python tools/protos.py
@@ -74,6 +89,8 @@ lock:
 	$(COMPILE) -o requirements/runtime.lock
 	$(COMPILE) --group build -c requirements/runtime.lock -o requirements/demo.lock
 	$(COMPILE) --all-extras --group dev -c requirements/demo.lock -o requirements/dev.lock
+	$(COMPILE) --all-extras --group mutants -c requirements/dev.lock -o requirements/mutants.lock
+	$(COMPILE) --all-extras --group fuzz -c requirements/dev.lock -o requirements/fuzz.lock
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* mutants

@@ -1,7 +1,8 @@
 """Make `.venv` and install what the lock files name, with hashes; the Makefile calls it.
 
-Runs on a bare Python, before anything is installed, so it uses the standard library only. Two sizes share one `.venv`:
-`demo` (the package and what builds it) and `dev` (all tools). Versions agree, because one lock constrains the other.
+Runs on a bare Python, before anything is installed, so it uses the standard library only. Sizes share one `.venv`:
+`demo` (the package and what builds it), `dev` (all tools), and two that add one heavy tool each. Versions agree,
+because each lock constrains the next.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-SIZES = ("demo", "dev")
+SIZES = ("demo", "dev", "mutants", "fuzz")
 
 
 def need_venv_module() -> None:

@@ -1,0 +1,75 @@
+"""Change the SNP appraisal in every way mutmut knows, and see that a test notices: `make mutants`.
+
+mutmut expects `src/<package>`; this makes such a tree below `build/mutants` out of our folders and runs it there, so
+that the checkout is never touched. Which mutants may survive, and why, stands in `docs/assurance.md`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STAGE = ROOT / "build" / "mutants"
+FOLDERS = ("formats", "policies", "protos", "simulator", "verifier")
+
+# What the verdict over SNP evidence rests on.
+MUTATED = (
+    "src/cvmproof/appraisal.py",
+    "src/cvmproof/appraise.py",
+    "src/cvmproof/check.py",
+    "src/cvmproof/freshness.py",
+    "src/cvmproof/signature.py",
+    "src/cvmproof/snp/*.py",
+    "src/cvmproof/trust.py",
+)
+# Tests that exercise it; the others look at files by their place in the checkout, or are slow sweeps over parsers.
+TESTS = ("tests/verifier",)
+SKIPPED = ("tests/verifier/cli", "tests/verifier/rendering")
+
+SETTINGS = """\
+[tool.mutmut]
+source_paths = ["src"]
+only_mutate = {only}
+also_copy = ["tests", "pyproject.toml", "fixtures", "examples", "shared"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-q"]
+pytest_add_cli_args_test_selection = {selection}
+
+[tool.pytest.ini_options]
+addopts = ["--import-mode=importlib", "--strict-markers"]
+filterwarnings = ["error"]
+"""
+
+
+def listed(values: tuple[str, ...]) -> str:
+    """A TOML list."""
+    return "[" + ", ".join(f'"{value}"' for value in values) + "]"
+
+
+def stage() -> None:
+    """Make the tree anew; results of an earlier run in `mutants/` stay, mutmut sees itself what changed."""
+    for name in ("src", "tests", "fixtures", "examples"):
+        shutil.rmtree(STAGE / name, ignore_errors=True)
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, STAGE / "src", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("tests", "fixtures", "examples"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, STAGE / name, ignore=shutil.ignore_patterns("__pycache__"))
+    skipped = tuple(f"--ignore={path}" for path in SKIPPED)
+    settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS + skipped))
+    (STAGE / "pyproject.toml").write_text(settings, encoding="utf-8")
+
+
+def main() -> None:
+    """Stage, run, list what survived."""
+    stage()
+    mutmut = Path(sys.executable).with_name("mutmut")
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run([str(mutmut), "run", *sys.argv[1:]], cwd=STAGE, env=environment, check=False)
+    subprocess.run([str(mutmut), "results"], cwd=STAGE, env=environment, check=False)
+    sys.exit(run.returncode)
+
+
+if __name__ == "__main__":
+    main()
