@@ -1,0 +1,117 @@
+"""What an appraisal comes to: the verdict, every check behind it, and what was left open.
+
+Only `appraise` makes one. It is no truth value, can't be pickled, and is not a ticket: whoever reads it later asks
+`require_accepted(now)`, which says no once it has expired.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NoReturn
+
+from cvmproof.check import Check, Outcome
+from cvmproof.claims import SnpClaims
+from cvmproof.errors import Rejected, Undecided
+from cvmproof.spelling import spell_time
+from cvmproof_formats.binding import Tee
+from cvmproof_formats.errors import Category, Misuse
+
+
+class Verdict(StrEnum):
+    """The three answers."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNDECIDED = "undecided"
+
+
+class Assurance(StrEnum):
+    """What the evidence is tied to, weakest first."""
+
+    EVIDENCE_ONLY = "evidence-only"
+    KEY_BOUND = "key-bound"
+    CHANNEL_BOUND = "channel-bound"
+
+
+class Pin(StrEnum):
+    """Which identity the policies named."""
+
+    NONE = "none"
+    MACHINE = "machine"
+    INSTANCE = "instance"
+
+
+class Maker:
+    """The right to make an appraisal; `cvmproof.appraise` holds the only one."""
+
+    __slots__ = ()
+
+
+MAKER = Maker()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Appraisal:
+    """A verdict with its reasons; `expires_at` is None unless it is accepted."""
+
+    maker: Maker
+    verdict: Verdict
+    assurance: Assurance
+    tee: Tee
+    simulated: bool
+    identity_pinned: Pin
+    identity_pin_source: str | None
+    policy_authority: str
+    appraised_at: datetime
+    expires_at: datetime | None
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+    claims: SnpClaims
+
+    def __post_init__(self) -> None:
+        if self.maker is not MAKER:
+            message = "an Appraisal is made by cvmproof.appraise and nothing else"
+            raise Misuse(message)
+
+    def __bool__(self) -> NoReturn:
+        message = "an Appraisal is not true or false: use require_accepted(now), or compare its verdict"
+        raise TypeError(message)
+
+    def __reduce__(self) -> NoReturn:
+        message = "an Appraisal can't be pickled: a stored verdict is not evidence"
+        raise TypeError(message)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that said no, our own errors among them."""
+        return tuple(check for check in self.checks if check.outcome in {Outcome.FAIL, Outcome.ERROR})
+
+    @property
+    def undecided(self) -> tuple[Check, ...]:
+        """The checks that could not be answered."""
+        return tuple(check for check in self.checks if check.outcome is Outcome.UNDECIDED)
+
+    @property
+    def unconstrained(self) -> tuple[Check, ...]:
+        """The questions that every policy left open."""
+        answered = {check.id for check in self.checks if check.outcome is not Outcome.UNCONSTRAINED}
+        left_open = {check.id: check for check in self.checks if check.id not in answered}
+        return tuple(left_open.values())
+
+    def require_accepted(self, now: datetime) -> None:
+        """Return only if the verdict is accepted and has not expired.
+
+        Raises Rejected or Undecided, carrying this appraisal.
+        """
+        if self.verdict is Verdict.REJECTED:
+            raise Rejected(_reasons(self.failed), appraisal=self, category=self.failed[0].category)
+        if self.verdict is not Verdict.ACCEPTED:
+            raise Undecided(_reasons(self.undecided), appraisal=self, category=self.undecided[0].category)
+        if self.expires_at is None or not self.appraised_at <= now < self.expires_at:
+            until = spell_time(self.expires_at) if self.expires_at else "no time"
+            message = f"the verdict is for {spell_time(self.appraised_at)} to {until}, now is {spell_time(now)}"
+            raise Undecided(message, appraisal=self, category=Category.EXPIRED)
+
+
+def _reasons(checks: tuple[Check, ...]) -> str:
+    return "; ".join(str(check) for check in checks)

@@ -1,0 +1,113 @@
+"""A check is one named question with one answer.
+
+Questions are declared once, in tables; answers are cheap tuples; `Check` puts the two into words when somebody reads them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from cvmproof.spelling import spell
+from cvmproof_formats.errors import Category
+
+
+class Outcome(StrEnum):
+    """How a question was answered."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    UNCONSTRAINED = "unconstrained"
+    NOT_APPLICABLE = "not-applicable"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked: a stable id, the category of a no, why it matters, which specification says so.
+
+    `rule` is the policy field that must constrain something for the question to be asked; None: it is always asked.
+    """
+
+    id: str
+    category: Category
+    why: str
+    spec: str
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """What would be needed for an answer and was not at hand."""
+
+    what: str
+
+
+class Answer(NamedTuple):
+    """What came out, with the values as they are; they are put into words by `Check`."""
+
+    outcome: Outcome
+    expected: object
+    got: object
+
+
+class Check(NamedTuple):
+    """A question, its answer, and the policy that asked (empty where every policy would)."""
+
+    question: Question
+    answer: Answer
+    asked_by: str = ""
+
+    @property
+    def id(self) -> str:
+        """The question's stable id."""
+        return self.question.id
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it was answered."""
+        return self.answer.outcome
+
+    @property
+    def category(self) -> Category:
+        """The kind of no: the question's, unless something was absent or our own code failed."""
+        if self.answer.outcome is Outcome.ERROR:
+            return Category.INTERNAL
+        if isinstance(self.answer.got, Absent):
+            return Category.UNAVAILABLE
+        return self.question.category
+
+    @property
+    def expected(self) -> str:
+        """What would have passed, in words."""
+        return spell(self.answer.expected)
+
+    @property
+    def got(self) -> str:
+        """What was found, in words, escaped."""
+        got = self.answer.got
+        return f"none at hand: {spell(got.what)}" if isinstance(got, Absent) else spell(got)
+
+    def __str__(self) -> str:
+        question = self.question
+        return f"{question.id}: expected {self.expected}, got {self.got}: {question.why} ({question.spec})"
+
+
+def passed(expected: object, got: object) -> Answer:
+    """Answer yes."""
+    return Answer(Outcome.PASS, expected, got)
+
+
+def failed(expected: object, got: object) -> Answer:
+    """Answer no."""
+    return Answer(Outcome.FAIL, expected, got)
+
+
+def undecided(expected: object, got: object) -> Answer:
+    """Answer that what is at hand does not decide it."""
+    return Answer(Outcome.UNDECIDED, expected, got)
+
+
+def require(holds: object, expected: object, got: object) -> Answer:
+    """Answer yes exactly if `holds` is True; anything else, however truthy, is a no."""
+    return Answer(Outcome.PASS if holds is True else Outcome.FAIL, expected, got)

@@ -1,0 +1,1 @@
+"""Appraisal policies: what a relying party demands, one model read from TOML or JSON, strictly."""

@@ -1,0 +1,127 @@
+"""Policies read from TOML or JSON, strictly: unknown, missing, repeated or ill-typed values are refused, and empty files.
+
+`extends = "builtin:NAME"` takes from a built-in policy what the file itself does not say, table by table.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+
+from cvmproof.policy.policy import VERSION, Authority, Policy, Revocation
+from cvmproof.policy.snp_rules import read_snp_rules
+from cvmproof.policy.values import choice, integer, refuse_unknown, require_names, wrong
+from cvmproof_formats.encoding import read_json, require_size
+from cvmproof_formats.errors import Malformed, Misuse
+
+POLICY_LIMIT = 1024 * 1024  # bytes, design section 8.5
+MAXIMUM_VALIDITY = 7 * 24 * 3600  # seconds
+BUILTIN_PREFIX = "builtin:"
+BUILTIN_NAMES = ("genuine", "recommended")
+_NAMES = ("version", "revocation", "valid_for", "snp")
+
+
+def read_policy(data: bytes, *, name: str, authority: Authority = Authority.OPERATOR) -> Policy:
+    """Read a policy of at most 1 MiB, TOML or JSON.
+
+    Raises Misuse (POLICY_INVALID, or SIZE_LIMIT).
+    """
+    document = read_document(data, name=name)
+    if "extends" in document:
+        document = _extend(document)
+    refuse_unknown(document, _NAMES, name)
+    if "version" in document:
+        integer(VERSION, VERSION)(document["version"], "version")
+    _require_complete(document, name)
+    return Policy(
+        name=name,
+        digest=hashlib.sha256(data).digest(),
+        authority=authority,
+        revocation=choice(Revocation)(document["revocation"], "revocation"),
+        valid_for=integer(1, MAXIMUM_VALIDITY)(document["valid_for"], "valid_for"),
+        snp=read_snp_rules(document["snp"], "snp"),
+    )
+
+
+@lru_cache(maxsize=len(BUILTIN_NAMES))
+def builtin_policy(name: str) -> Policy:
+    """Give a built-in policy by its name without the prefix.
+
+    Raises Misuse for an unknown one, and for one that has to be completed first.
+    """
+    return read_policy(builtin_bytes(name), name=f"{BUILTIN_PREFIX}{name}")
+
+
+def builtin_bytes(name: str) -> bytes:
+    """Give the TOML of a built-in policy.
+
+    Raises Misuse for an unknown one.
+    """
+    if name not in BUILTIN_NAMES:
+        expected = ", ".join(BUILTIN_PREFIX + known for known in BUILTIN_NAMES)
+        raise wrong("built-in policy", f"one of {expected}", name)
+    return files("cvmproof_policies").joinpath(f"{name}.toml").read_bytes()
+
+
+def read_document(data: bytes, *, name: str) -> Mapping[str, object]:
+    """Read the TOML or JSON of a policy into a table that is not empty, and look no further.
+
+    Raises Misuse.
+    """
+    try:
+        require_size(data, what=f"policy {name}", limit=POLICY_LIMIT)
+        document = _parse(data, name)
+    except Malformed as error:
+        category = error.category if error.category != "MALFORMED" else None
+        raise Misuse(str(error), category=category) from error
+    if not isinstance(document, dict) or not document:
+        raise wrong(name, "a table that says something", "nothing" if not document else type(document).__name__)
+    return document
+
+
+def _parse(data: bytes, name: str) -> object:
+    if data.lstrip(b" \t\r\n")[:1] in {b"{", b'"'}:
+        return read_json(data, what=f"policy {name}", limit=POLICY_LIMIT)
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        message = f"policy {name}: expected TOML, or JSON that starts with an object: {error or type(error).__name__}"
+        raise Misuse(message) from error
+
+
+def _extend(document: Mapping[str, object]) -> Mapping[str, object]:
+    base = document["extends"]
+    own = {key: value for key, value in document.items() if key != "extends"}
+    if not isinstance(base, str) or not base.startswith(BUILTIN_PREFIX):
+        raise wrong("extends", f'"{BUILTIN_PREFIX}NAME"', base)
+    if not own:
+        raise wrong("policy", f"something of its own besides extends; {base} can be named directly", "nothing")
+    return _merge(read_document(builtin_bytes(base.removeprefix(BUILTIN_PREFIX)), name=base), own)
+
+
+# Tables whose entries are separate rules: a file that names one of them keeps the others. Anything else is replaced whole.
+_MERGED = ("snp", "products", "guest_policy", "platform_info")
+
+
+def _merge(base: Mapping[str, object], own: Mapping[str, object]) -> Mapping[str, object]:
+    merged = dict(base)
+    for key, value in own.items():
+        below = merged.get(key)
+        if key in _MERGED and isinstance(value, dict) and isinstance(below, dict):
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _require_complete(document: Mapping[str, object], name: str) -> None:
+    snp = document.get("snp")
+    if isinstance(snp, dict) and "measurements" not in snp:
+        message = f"policy {name}: snp.measurements missing: which software may run is for you to say"
+        hint = (
+            "cvmproof policy new --from builtin:recommended --measurement HEX -o policy.toml"
+            '  (or write measurements = "any" to take any software)'
+        )
+        raise Misuse(message, hint=hint)
+    require_names(document, _NAMES, name)

@@ -1,0 +1,79 @@
+"""The two signature checks of SEV-SNP, over bytes as received.
+
+RSA-PSS as AMD 57230 fixes it: SHA-384, MGF1 with SHA-384, a salt of exactly 48 bytes, 4096-bit keys. ECDSA on P-384 with
+SHA-384 as AMD 56860 has it. Both raise `InvalidSignature`; neither returns anything.
+"""
+
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP384R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from cvmproof_formats.errors import Malformed
+
+RSA_KEY_BITS = 4096
+PSS_SALT_SIZE = 48  # bytes
+P384_ORDER = int(
+    "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
+)  # SEC 2, secp384r1, n
+
+_SHA384 = SHA384()
+_ECDSA = ECDSA(_SHA384)
+_PSS = PSS(mgf=MGF1(_SHA384), salt_length=PSS_SALT_SIZE)
+
+
+@lru_cache(maxsize=1024)
+def load_p384_key(spki: bytes) -> EllipticCurvePublicKey:
+    """Load a P-384 key from its DER SubjectPublicKeyInfo; the point must lie on the curve.
+
+    Raises Malformed for anything else.
+    """
+    key = _load(spki)
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP384R1):
+        message = "public key: expected ECDSA on P-384"
+        raise Malformed(message)
+    return key
+
+
+@lru_cache(maxsize=256)
+def load_rsa_key(spki: bytes) -> RSAPublicKey:
+    """Load a 4096-bit RSA key from its DER SubjectPublicKeyInfo.
+
+    Raises Malformed for anything else.
+    """
+    key = _load(spki)
+    if not isinstance(key, RSAPublicKey) or key.key_size != RSA_KEY_BITS:
+        message = f"public key: expected RSA of {RSA_KEY_BITS} bits"
+        raise Malformed(message)
+    return key
+
+
+def verify_p384(key: EllipticCurvePublicKey, r: int, s: int, message: bytes) -> None:
+    """Check an ECDSA signature given as its two integers.
+
+    Raises InvalidSignature, also for integers outside 1 to n - 1.
+    """
+    if not (0 < r < P384_ORDER and 0 < s < P384_ORDER):
+        raise InvalidSignature
+    key.verify(encode_dss_signature(r, s), message, _ECDSA)
+
+
+def verify_pss_sha384(spki: bytes, signature: bytes, message: bytes) -> None:
+    """Check an RSA-PSS signature in AMD's parameters.
+
+    Raises InvalidSignature, and Malformed for a key that is not RSA of 4096 bits.
+    """
+    load_rsa_key(spki).verify(signature, message, _PSS, _SHA384)
+
+
+def _load(spki: bytes) -> object:
+    try:
+        return load_der_public_key(spki)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        message = f"public key: {error}"
+        raise Malformed(message) from error

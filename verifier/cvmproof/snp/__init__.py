@@ -1,0 +1,1 @@
+"""SEV-SNP: AMD's chain, what is asked of a report, and the answers."""

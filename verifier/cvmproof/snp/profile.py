@@ -1,0 +1,140 @@
+"""AMD's certificate profile: what a root (ARK), an intermediate (ASK, ASVK) and an endorsement key must look like.
+
+Follows AMD 57230 and 58369. Generic path builders refuse these certificates (serial number 0, no key identifiers), so the
+profile is held here, exactly. Each function gives what is wrong in words, or "" where nothing is.
+"""
+
+import re
+from functools import lru_cache
+
+from cvmproof.signature import load_p384_key, load_rsa_key
+from cvmproof_formats.errors import Malformed
+from cvmproof_formats.snp.product import KeyKind, ProductLine
+from cvmproof_formats.snp.vek import AMD_ARC, VekIdentity, read_vek
+from cvmproof_formats.x509 import (
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    PSS_SHA384,
+    Certificate,
+    basic_constraints,
+    common_name,
+    key_usage,
+)
+
+_ROOT_NAME = re.compile(r"ARK-(\w+)")
+_INTERMEDIATE_NAME = re.compile(r"SEV-(VLEK-)?(\w+)")
+_LEAF_NAMES = {"SEV-VCEK": KeyKind.VCEK, "SEV-VLEK": KeyKind.VLEK}
+_CA_CRITICAL = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
+_X509_V3 = 3
+
+
+def name_of(certificate: Certificate) -> str:
+    """Give the subject's common name, "" where it has none that can be read."""
+    try:
+        return common_name(certificate.subject)
+    except Malformed:
+        return ""
+
+
+def is_leaf(certificate: Certificate) -> bool:
+    """Tell whether a certificate presents itself as an endorsement key: by its name or by AMD's extensions."""
+    return name_of(certificate) in _LEAF_NAMES or any(e.oid.startswith(AMD_ARC) for e in certificate.extensions)
+
+
+def root_product(certificate: Certificate) -> ProductLine | None:
+    """Give the product line that a root's name says, None where it says none."""
+    found = _ROOT_NAME.fullmatch(name_of(certificate))
+    return _product(found[1]) if found else None
+
+
+def intermediate_names(certificate: Certificate) -> tuple[ProductLine, KeyKind] | None:
+    """Give the product line and kind of key that an intermediate's name says, None where it says none."""
+    found = _INTERMEDIATE_NAME.fullmatch(name_of(certificate))
+    product = _product(found[2]) if found else None
+    if found is None or product is None:
+        return None
+    return product, KeyKind.VLEK if found[1] else KeyKind.VCEK
+
+
+def vek_identity(certificate: Certificate) -> VekIdentity:
+    """Read what an endorsement key's certificate says about it.
+
+    Raises Malformed where the extensions are not exactly AMD's set.
+    """
+    return read_vek(certificate.extensions)
+
+
+@lru_cache(maxsize=256)
+def leaf_problem(certificate: Certificate) -> str:
+    """Say what keeps a certificate from being a VCEK's or VLEK's."""
+    kind = _LEAF_NAMES.get(name_of(certificate))
+    if kind is None:
+        return f"its name is {name_of(certificate)!r}, not SEV-VCEK or SEV-VLEK"
+    try:
+        identity = vek_identity(certificate)
+        load_p384_key(certificate.spki)
+    except Malformed as error:
+        return str(error)
+    if identity.kind is not kind:
+        return f"it is named {kind} and carries the extensions of a {identity.kind}"
+    if certificate.serial != 0:
+        return f"serial number {certificate.serial}, where AMD gives every endorsement key 0"
+    return _signed_problem(certificate)
+
+
+@lru_cache(maxsize=256)
+def intermediate_problem(certificate: Certificate) -> str:
+    """Say what keeps a certificate from being an ASK's or ASVK's."""
+    if intermediate_names(certificate) is None:
+        return f"its name is {name_of(certificate)!r}, not SEV-<product> or SEV-VLEK-<product>"
+    return _authority_problem(certificate, path_lengths=(0,))
+
+
+@lru_cache(maxsize=256)
+def root_problem(certificate: Certificate) -> str:
+    """Say what keeps a certificate from being an ARK's, its key aside."""
+    if root_product(certificate) is None:
+        return f"its name is {name_of(certificate)!r}, not ARK-<product>"
+    if certificate.subject != certificate.issuer:
+        return "its issuer is not its subject"
+    return _authority_problem(certificate, path_lengths=(None, 1))
+
+
+@lru_cache(maxsize=256)
+def crl_signing_problem(certificate: Certificate) -> str:
+    """Say what keeps a root from signing a CRL."""
+    try:
+        usage = key_usage(certificate)
+    except Malformed as error:
+        return str(error)
+    return "" if usage is not None and usage.crl_sign else "its key usage lacks cRLSign"
+
+
+def _authority_problem(certificate: Certificate, *, path_lengths: tuple[int | None, ...]) -> str:
+    try:
+        constraints, usage = basic_constraints(certificate), key_usage(certificate)
+        load_rsa_key(certificate.spki)
+    except Malformed as error:
+        return str(error)
+    if constraints is None or not constraints.ca:
+        return "it is not a CA"
+    if constraints.path_length not in path_lengths:
+        return f"its path length is {constraints.path_length}"
+    if usage is None or not usage.key_cert_sign:
+        return "its key usage lacks keyCertSign"
+    strange = [e.oid for e in certificate.extensions if e.critical and e.oid not in _CA_CRITICAL]
+    if strange:
+        return f"critical extension {strange[0]}"
+    return _signed_problem(certificate)
+
+
+def _signed_problem(certificate: Certificate) -> str:
+    if certificate.version != _X509_V3:
+        return f"X.509 version {certificate.version}"
+    if certificate.signature_algorithm not in PSS_SHA384:
+        return "not signed with RSA-PSS, SHA-384 and a salt of 48 bytes"
+    return ""
+
+
+def _product(name: str) -> ProductLine | None:
+    return next((product for product in ProductLine if product.value == name), None)

@@ -1,0 +1,83 @@
+"""Trust roots: AMD's root keys, pinned by SHA-256 of their SubjectPublicKeyInfo, compiled in.
+
+There are two sets. `production` holds the vendors' keys. `simulated` holds keys whose private halves are published with
+the simulator; it is used only when a flag or an argument names it. The sets never mix, and nothing else makes one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
+
+from cvmproof_formats.errors import Category, Misuse
+from cvmproof_formats.snp.product import ProductLine
+
+# AMD's ARK certificates as kdsintf.amd.com serves them under /vcek/v1/<product>/cert_chain: SHA-256 of the SPKI.
+_AMD_ROOT_KEYS = {
+    ProductLine.MILAN: "9f056bee44377e29308cb5ffa895bdfb62d18881fa6bed8d6f075b0204089cb9",
+    ProductLine.GENOA: "429a69c9422aa258ee4d8db5fcda9c6470ef15f8cd5a9cebd6cbc7d90b863831",
+    ProductLine.TURIN: "4f125410563a2ab9a50356f9243f6fe0b6f73de98603f53f90339c70e9d7ad08",
+}
+
+# The PUBLIC TEST KEYs of cvmproof_simulator: anybody can sign with them.
+_SIMULATED_ROOT_KEYS = {
+    ProductLine.MILAN: "",
+    ProductLine.GENOA: "",
+    ProductLine.TURIN: "",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrustRoots:
+    """One compiled-in set of root keys; get it from `production()` or `simulated()`."""
+
+    name: str
+    ark_pins: Mapping[ProductLine, frozenset[bytes]]
+
+    def __post_init__(self) -> None:
+        known = _COMPILED_IN.get(self.name)
+        if known is None or self.ark_pins != known:
+            message = "trust roots are compiled in: use TrustRoots.production() or TrustRoots.simulated()"
+            raise Misuse(message)
+
+    @classmethod
+    def production(cls) -> Self:
+        """AMD's own root keys."""
+        return cls(name="production", ark_pins=_COMPILED_IN["production"])
+
+    @classmethod
+    def simulated(cls) -> Self:
+        """The simulator's root keys; everything accepted under them is marked `simulated`."""
+        return cls(name="simulated", ark_pins=_COMPILED_IN["simulated"])
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Give the set that a flag named.
+
+        Raises Misuse for any other name.
+        """
+        if name not in _COMPILED_IN:
+            message = f"trust set: expected production or simulated, got {name!r}"
+            raise Misuse(message)
+        return cls(name=name, ark_pins=_COMPILED_IN[name])
+
+
+def set_of_root(product: ProductLine, spki_sha256: bytes) -> str | None:
+    """Name the compiled-in set that pins this key as the root of this product line, if any does."""
+    return next((name for name, pins in _COMPILED_IN.items() if spki_sha256 in pins[product]), None)
+
+
+def refuse_trust_from(source: str, value: str) -> None:
+    """Refuse a trust set that the environment or a configuration file tries to choose.
+
+    Raises Misuse (SIMULATED), always: only a command-line flag or an argument names a trust set.
+    """
+    message = f"{source} names the trust set {value!r}: only --trust or an API argument can"
+    raise Misuse(message, category=Category.SIMULATED)
+
+
+def _pins(keys: Mapping[ProductLine, str]) -> Mapping[ProductLine, frozenset[bytes]]:
+    return MappingProxyType({product: frozenset({bytes.fromhex(key)}) for product, key in keys.items()})
+
+
+_COMPILED_IN = MappingProxyType({"production": _pins(_AMD_ROOT_KEYS), "simulated": _pins(_SIMULATED_ROOT_KEYS)})
