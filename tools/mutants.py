@@ -4,6 +4,7 @@ mutmut expects `src/<package>`; this makes such a tree below `build/mutants` out
 that the checkout is never touched. Which mutants may survive, and why, stands in `docs/assurance.md`.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,13 +27,14 @@ MUTATED = (
 )
 # Tests that exercise it; the others look at files by their place in the checkout, or are slow sweeps over parsers.
 TESTS = ("tests/verifier",)
+ENOUGH = 0.95
 SKIPPED = ("tests/verifier/cli", "tests/verifier/rendering")
 
 SETTINGS = """\
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = {only}
-also_copy = ["tests", "pyproject.toml", "fixtures", "examples", "shared"]
+also_copy = ["tests", "pyproject.toml", "fixtures", "examples"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-q"]
 pytest_add_cli_args_test_selection = {selection}
 
@@ -56,19 +58,39 @@ def stage() -> None:
     for name in ("tests", "fixtures", "examples"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, STAGE / name, ignore=shutil.ignore_patterns("__pycache__"))
+    recorded = ROOT.parent / "shared"
+    if recorded.is_dir() and not (STAGE / "shared").exists():  # where a checkout in mutants/ looks for it
+        (STAGE / "shared").symlink_to(recorded)
     skipped = tuple(f"--ignore={path}" for path in SKIPPED)
     settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS + skipped))
     (STAGE / "pyproject.toml").write_text(settings, encoding="utf-8")
 
 
+def mutmut(*arguments: str) -> int:
+    """Run mutmut in the staged tree; its exit code."""
+    command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
+    return subprocess.run(command, cwd=STAGE, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, check=False).returncode
+
+
+def killed_share() -> float:
+    """Share of the mutants that a test noticed, a time-out counting as noticed; also printed."""
+    mutmut("export-cicd-stats")
+    counts = json.loads((STAGE / "mutants" / "mutmut-cicd-stats.json").read_bytes())
+    noticed, total = counts["killed"] + counts["timeout"], counts["total"] - counts["skipped"]
+    share = noticed / total if total else 0.0
+    print(f"[mutants] {noticed} of {total} noticed: {share:.1%}, wanted {ENOUGH:.0%}")
+    return share
+
+
 def main() -> None:
-    """Stage, run, list what survived."""
+    """Stage, run, list what survived; exit with 1 if that is too much."""
     stage()
-    mutmut = Path(sys.executable).with_name("mutmut")
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run([str(mutmut), "run", *sys.argv[1:]], cwd=STAGE, env=environment, check=False)
-    subprocess.run([str(mutmut), "results"], cwd=STAGE, env=environment, check=False)
-    sys.exit(run.returncode)
+    code = mutmut("run", *sys.argv[1:])
+    mutmut("results")
+    if code != 0:
+        sys.exit(code)
+    if killed_share() < ENOUGH:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
