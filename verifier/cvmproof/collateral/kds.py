@@ -1,0 +1,265 @@
+"""AMD's key distribution service (KDS): fills the store with what an appraisal wants, and asks for as little as it can.
+
+A fetch asks for one object once, however many threads and processes want it; what is fresh is not asked for again,
+what the service does not have is not asked for again for some minutes, a wait it asks for is waited or, where that is
+too long, the fetch ends at once. URLs and answers follow AMD 57230, chapter 4.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, assert_never
+
+from cvmproof.collateral.answer import NotThereError, TryLaterError
+from cvmproof.collateral.endpoint import AMD_KDS, read_endpoint
+from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
+from cvmproof.collateral.store import CollateralStore, State, expect_aware, size_limit
+from cvmproof_formats.errors import Category, CollateralError
+from cvmproof_formats.snp.product import KeyKind
+
+if TYPE_CHECKING:
+    import httpx
+
+_log = logging.getLogger(__name__)
+
+# A service that asks for years is asked again after an hour: one request, in a process that lives for months.
+_LONGEST_PAUSE = 3600.0  # seconds
+# Younger than this, a chain is not what makes a leaf's signature fail.
+_CHAIN_SETTLED = timedelta(hours=1)
+
+Progress = Callable[[Wanted, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of a client: seconds, except for `attempts` per object and `requests` of the client in its life.
+
+    `limited_wait` is for a 429 that does not say how long: AMD takes about one request in 10 s for the same object.
+    """
+
+    connect: float = 5.0
+    read: float = 10.0
+    deadline: float = 60.0
+    attempts: int = 4
+    first_wait: float = 1.0
+    longest_wait: float = 10.0
+    limited_wait: float = 10.0
+    requests: int = 1_000
+
+
+class Outcome(StrEnum):
+    """What a fetch did for one object."""
+
+    FETCHED = "fetched"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a fetch did for one object; `why` says why a refresh failed where the stored one is still good."""
+
+    key: Wanted
+    outcome: Outcome
+    why: str = ""
+
+
+class KdsClient:
+    """Fetches from one service into one store; may be shared by threads."""
+
+    def __init__(
+        self,
+        store: CollateralStore,
+        base_url: str = AMD_KDS,
+        *,
+        ca_file: Path | None = None,
+        limits: Limits | None = None,
+        progress: Progress | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take a store, the service's address, and a file of CA certificates in place of the system's.
+
+        Raises EndpointError for an address that is not one we go to.
+        """
+        self._store = store
+        self._endpoint = read_endpoint(base_url, store.trust)
+        self._ca_file = ca_file
+        self._limits = limits or Limits()
+        self._progress = progress
+        self._monotonic = monotonic
+        self._counting = Lock()
+        self._requests = 0
+        self._paused_until = monotonic()
+
+    def fetch(self, wanted: Iterable[Wanted], now: datetime) -> tuple[Fetched, ...]:
+        """Fill the store with these objects and the chains above them, as far as they are not there or are due.
+
+        An object that is stored and still good is kept when asking again fails. Raises CollateralError after all were
+        tried, for what is not there then; EndpointError at once, for a server that cannot prove its name.
+        """
+        expect_aware(now)
+        ends = self._monotonic() + self._limits.deadline
+        keys = _in_order(wanted)
+        if not any(self._is_due(key, now) for key in keys):
+            return tuple(Fetched(key=key, outcome=Outcome.KEPT) for key in keys)
+        with self._session(now, ends) as session:
+            attempted = [self._attempt(key, session) for key in keys]
+        errors = [found for found in attempted if isinstance(found, CollateralError)]
+        if errors:
+            raise _together(errors)
+        return tuple(found for found in attempted if isinstance(found, Fetched))
+
+    @contextmanager
+    def _session(self, now: datetime, ends: float) -> Iterator["_Session"]:
+        from cvmproof.collateral import download  # noqa: PLC0415 -- httpx is imported when something is fetched
+
+        def remaining() -> float:
+            return ends - self._monotonic()
+
+        # The system's CAs, host names checked: there is no way to ask for less.
+        context = ssl.create_default_context(cafile=self._ca_file)
+        limits = self._limits
+        with download.open_client(context, remaining, connect_timeout=limits.connect, read_timeout=limits.read) as http:
+            yield _Session(http=http, now=now, remaining=remaining)
+
+    def _attempt(self, key: Wanted, session: "_Session") -> Fetched | CollateralError:
+        try:
+            return self._fill(key, session)
+        except CollateralError as error:
+            stored = self._store.look(key, session.now)
+            if stored is None or stored.state is not State.FRESH:
+                return error
+            _log.warning("keeping the stored %s: %s", key, error)
+            return Fetched(key=key, outcome=Outcome.KEPT, why=str(error))
+
+    def _fill(self, key: Wanted, session: "_Session") -> Fetched:
+        if self._is_due(key, session.now):
+            with self._store.lock(key, session.remaining()):
+                # Whoever held the lock before has perhaps fetched it.
+                if self._is_due(key, session.now):
+                    self._replace(key, session)
+                    return Fetched(key=key, outcome=Outcome.FETCHED)
+        return Fetched(key=key, outcome=Outcome.KEPT)
+
+    def _is_due(self, key: Wanted, now: datetime) -> bool:
+        stored = self._store.look(key, now)
+        return stored is None or stored.is_due(now)
+
+    def _replace(self, key: Wanted, session: "_Session") -> None:
+        self._store.expect_not_absent(key, session.now)
+        self._store.expect_chain(key)
+        data = self._get(key, session)
+        try:
+            self._store.put(key, data, session.now)
+        except CollateralError as error:
+            if not (isinstance(key, VcekKey) and error.category is Category.SIGNATURE):
+                raise
+            self._renew_chain(key, session)
+            self._store.put(key, data, session.now)
+
+    def _renew_chain(self, key: VcekKey, session: "_Session") -> None:
+        """Fetch the chain again: AMD has put a new key under an intermediate's old name before (Genoa, 2022)."""
+        chain = ChainKey(product=key.product, kind=KeyKind.VCEK)
+        with self._store.lock(chain, session.remaining()):
+            stored = self._store.look(chain, session.now)
+            if stored is None or not timedelta(0) <= session.now - stored.stored < _CHAIN_SETTLED:
+                self._store.put(chain, self._get(chain, session), session.now)
+
+    def _get(self, key: Wanted, session: "_Session") -> bytes:
+        import stamina  # noqa: PLC0415 -- needed only where something is fetched
+
+        attempts = stamina.retry_context(
+            on=lambda error: self._wait_before_next(error, session),
+            attempts=self._limits.attempts,
+            timeout=self._limits.deadline,
+            wait_initial=self._limits.first_wait,
+            wait_max=self._limits.longest_wait,
+            wait_jitter=self._limits.first_wait,
+        )
+        for attempt in attempts:
+            with attempt:
+                return self._get_once(key, session)
+        raise CollateralError(f"{key}: not attempted")  # a retry context attempts at least once, or raises
+
+    def _wait_before_next(self, error: Exception, session: "_Session") -> bool | float:
+        if not isinstance(error, TryLaterError) or session.remaining() <= self._limits.first_wait:
+            return False
+        if error.wait is None:
+            return True
+        return error.wait + 0.01 if error.wait < session.remaining() else False
+
+    def _get_once(self, key: Wanted, session: "_Session") -> bytes:
+        from cvmproof.collateral import download  # noqa: PLC0415 -- as in `_session`
+
+        self._expect_allowed(key, session.now)
+        try:
+            return download.download(
+                session.http,
+                self._endpoint.url + key.url_path,
+                limit=size_limit(key),
+                now=session.now,
+                progress=lambda size: self._progress(key, size) if self._progress else None,
+            )
+        except NotThereError:
+            self._store.note_absent(key, session.now)
+            raise
+        except TryLaterError as error:
+            if error.wait is not None:
+                self._paused_until = self._monotonic() + min(error.wait, _LONGEST_PAUSE)
+            raise
+
+    def _expect_allowed(self, key: Wanted, now: datetime) -> None:
+        pause = self._paused_until - self._monotonic()
+        if pause > 0:
+            until = now + timedelta(seconds=pause)
+            message = f"{key}: the service has asked to wait; not asked again before {until:%Y-%m-%d %H:%M:%S %Z}"
+            raise TryLaterError(message, wait=pause)
+        with self._counting:
+            if self._requests >= self._limits.requests:
+                message = f"{key}: expected at most {self._limits.requests} requests of this client, all are used"
+                raise CollateralError(message, category=Category.RATE_LIMIT)
+            self._requests += 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """One fetch under way: its connection pool, its time, and the seconds it has left."""
+
+    http: "httpx.Client"
+    now: datetime
+    remaining: Callable[[], float]
+
+
+def _in_order(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
+    """Put chains first, and those that are needed to verify the rest among them."""
+    keys = tuple(wanted)
+    above = (_chain_above(key) for key in keys)
+    chains = dict.fromkeys(key for key in above)
+    return tuple(dict.fromkeys((*chains, *keys)))
+
+
+def _chain_above(key: Wanted) -> ChainKey:
+    match key:
+        case ChainKey():
+            return key
+        case CrlKey():
+            return ChainKey(product=key.product, kind=key.kind or KeyKind.VCEK)
+        case VcekKey():
+            return ChainKey(product=key.product, kind=KeyKind.VCEK)
+        case _:
+            assert_never(key)
+
+
+def _together(errors: list[CollateralError]) -> CollateralError:
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    together = CollateralError("; ".join(str(error) for error in errors), category=first.category, hint=first.hint)
+    together.__cause__ = first
+    return together
