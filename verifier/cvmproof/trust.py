@@ -21,9 +21,9 @@ _AMD_ROOT_KEYS = {
 
 # The PUBLIC TEST KEYs of cvmproof_simulator: anybody can sign with them.
 _SIMULATED_ROOT_KEYS = {
-    ProductLine.MILAN: "",
-    ProductLine.GENOA: "",
-    ProductLine.TURIN: "",
+    ProductLine.MILAN: "4e31e4e4a366f68ace69b2972ef9c212a37dca8419c95952de2c1197ee796f6a",
+    ProductLine.GENOA: "ee804ea82496fa5a4ec6c7f42d30817b0c6faf6438b7d7f837d4acc35ceec114",
+    ProductLine.TURIN: "9a25be256cd78bcfd2b275aa1faa773df940d1f402b2964ed5a2fb89b99c9f63",
 }
 
 
