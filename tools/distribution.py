@@ -4,6 +4,7 @@ The build is made twice and compared: file times come from the last commit, so t
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -47,19 +48,15 @@ def try_wheel(wheel: Path, folder: Path) -> Path:
     return python
 
 
-def write_sbom(python: Path, target: Path) -> None:
+def write_sbom(python: Path, version: str, target: Path) -> None:
     """Write a CycloneDX list of what an installation consists of."""
     cyclonedx = Path(sys.executable).with_name("cyclonedx-py")
-    run(
-        cyclonedx,
-        "environment",
-        "--pyproject",
-        ROOT / "pyproject.toml",
-        "--output-reproducible",
-        "-o",
-        target,
-        python,
-    )
+    project = ROOT / "pyproject.toml"
+    run(cyclonedx, "environment", "--pyproject", project, "--output-reproducible", "-o", target, python)
+    # It does not see a version that the build backend reads from a module.
+    listed = json.loads(target.read_bytes())
+    listed["metadata"]["component"]["version"] = version
+    target.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -74,7 +71,8 @@ def main() -> None:
         (wheel,) = DIST.glob("*.whl")
         print("[dist] trying the wheel in a fresh environment", flush=True)
         python = try_wheel(wheel, Path(scratch, "venv"))
-        write_sbom(python, DIST / f"{'-'.join(wheel.name.split('-')[:2])}.cdx.json")
+        name, version = wheel.name.split("-")[:2]
+        write_sbom(python, version, DIST / f"{name}-{version}.cdx.json")
     for path in sorted(DIST.iterdir()):
         print(f"[dist] {hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
 
