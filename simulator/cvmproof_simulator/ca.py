@@ -208,7 +208,7 @@ class AmdCa:
             common_name=f"SEV-{kind}",
             serial=0,
             not_before=not_before,
-            not_after=not_before.replace(year=not_before.year + LEAF_YEARS[kind]),
+            not_after=_years_later(not_before, LEAF_YEARS[kind]),
             spki=public_key,
         )
         profile = replace(profile, **changes)
@@ -351,6 +351,11 @@ def _draft(
         outer_algorithm=profile.outer_algorithm,
         signed_by=profile.signed_by or key,
     )
+
+
+def _years_later(moment: datetime, years: int) -> datetime:
+    leap_day = (moment.month, moment.day) == (2, 29)
+    return moment.replace(year=moment.year + years, day=28 if leap_day else moment.day)
 
 
 def _ca_extensions(

@@ -12,9 +12,10 @@ reports, checked against real reports; AMD 56860, ATTESTATION_REPORT.
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, TypedDict, Unpack
+from typing import Final, Literal, TypedDict, Unpack
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -43,6 +44,12 @@ P384_ORDER: Final = int(
 )
 SIMULATED_CSP: Final = "CN=cc-simulated-1.cvmproof.example"
 SIMULATED_MEASUREMENT: Final = hashlib.sha384(b"SIMULATED cvmproof guest").digest()
+Curve = Literal["P-256", "P-384", "P-521"]
+_CURVES: Final[Mapping[Curve, ec.EllipticCurve]] = {
+    "P-256": ec.SECP256R1(),
+    "P-384": ec.SECP384R1(),
+    "P-521": ec.SECP521R1(),
+}
 _INTEGER_SIZE = 72  # bytes of R and of S
 
 
@@ -267,12 +274,12 @@ class SoftwarePsp:
 
 
 @lru_cache(maxsize=1024)
-def derive_key(seed: bytes, *, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
+def derive_key(seed: bytes, *, curve: Curve = "P-384") -> ec.EllipticCurvePrivateKey:
     """Derive a private key from a seed: on P-384, or on another curve for forged certificates."""
-    curve = curve or ec.SECP384R1()
-    # Below the order of every curve of this size, and not 0.
-    scalar = int.from_bytes(hashlib.shake_256(b"SIMULATED key\0" + seed).digest(curve.key_size // 8 - 1), "big") + 1
-    return ec.derive_private_key(scalar, curve)
+    on = _CURVES[curve]
+    # A byte short of the curve's size, plus 1: below the order of each of these curves, and not 0.
+    scalar = int.from_bytes(hashlib.shake_256(b"SIMULATED key\0" + seed).digest(on.key_size // 8 - 1), "big") + 1
+    return ec.derive_private_key(scalar, on)
 
 
 def ecdsa(key: ec.EllipticCurvePrivateKey, message: bytes) -> tuple[int, int]:

@@ -51,11 +51,11 @@ class RsaKey:
         return der.sequence(der.sequence(der.oid(RSA_ENCRYPTION), der.null()), der.bit_string(self.public_key))
 
     def apply(self, encoded: bytes) -> bytes:
-        """Run RSASP1 (RFC 8017 5.2.1) over an encoded message as long as the modulus."""
+        """Run RSASP1 (RFC 8017 5.2.1) over an encoded message; the result is as long as the modulus."""
         message = int.from_bytes(encoded, "big")
         first, second = pow(message, self.dp, self.p), pow(message, self.dq, self.q)
         signature = second + self.q * ((first - second) * self.q_inverse % self.p)
-        return signature.to_bytes(len(encoded), "big")
+        return signature.to_bytes((self.modulus.bit_length() + 7) // 8, "big")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

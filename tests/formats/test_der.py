@@ -1,3 +1,5 @@
+"""Strict DER: what is written is read back, and no other encoding of it is."""
+
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,3 +1,5 @@
+"""Strict PEM: blocks of one label, and nothing a reader would have to guess at."""
+
 import base64
 from contextlib import suppress
 from pathlib import Path

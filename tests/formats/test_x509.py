@@ -1,3 +1,5 @@
+"""Certificates and CRLs: exactly their fields or Malformed, with and without cryptography's loader."""
+
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress

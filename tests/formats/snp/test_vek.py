@@ -1,3 +1,5 @@
+"""AMD's extensions of a VCEK or VLEK: the exact set for its structure version, or Malformed."""
+
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
