@@ -1,7 +1,7 @@
 """What REPORT_DATA says: the domains in which an agent binds its evidence to a nonce, a key or a TLS session.
 
-Follows `docs/binding.md`. Each value is SHA-512 over length-prefixed parts that start with the domain's own tag, so that
-no input of one domain can be read as an input of another, and nobody outside the agent ever chooses the 64 bytes.
+Follows `docs/binding.md`. Each value is SHA-512 over length-prefixed parts that start with the domain's own tag, so
+that no input of one domain can be read as an input of another, and nobody outside the agent ever chooses the 64 bytes.
 """
 
 import hashlib
@@ -79,11 +79,9 @@ def user_report_data(*, tee: Tee, uid: int, user_data: bytes) -> bytes:
     Raises Misuse for more bytes or another uid.
     """
     if not 0 <= uid < 1 << 32:
-        message = f"uid: expected 0 to 2^32 - 1, got {uid}"
-        raise Misuse(message)
+        raise Misuse(f"uid: expected 0 to 2^32 - 1, got {uid}")
     if len(user_data) > USER_DATA_LIMIT:
-        message = f"user data: expected at most {USER_DATA_LIMIT} bytes, got {len(user_data)}"
-        raise Misuse(message)
+        raise Misuse(f"user data: expected at most {USER_DATA_LIMIT} bytes, got {len(user_data)}")
     return _digest(BindingKind.USER, tee.encode(), uid.to_bytes(4, "big"), user_data)
 
 
@@ -103,12 +101,10 @@ def _require_nonce(nonce: bytes) -> None:
 def _require_spki(spki: bytes) -> None:
     _require_length("SPKI", spki, SPKI_SIZE)
     if not spki.startswith(SPKI_PREFIX):
-        message = "SPKI: expected an uncompressed P-256 key as RFC 5480 encodes it"
-        raise Misuse(message)
+        raise Misuse("SPKI: expected an uncompressed P-256 key as RFC 5480 encodes it")
 
 
 def _require_length(what: str, value: bytes, size: int) -> None:
     if type(value) is not bytes or len(value) != size:
         got = f"{len(value)} bytes" if isinstance(value, bytes) else type(value).__name__
-        message = f"{what}: expected exactly {size} bytes, got {got}"
-        raise Misuse(message)
+        raise Misuse(f"{what}: expected exactly {size} bytes, got {got}")

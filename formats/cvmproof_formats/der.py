@@ -33,7 +33,7 @@ _FIRST_GENERALIZED_YEAR = 2050
 _FIRST_UTC_YEAR = 1950
 _TIME_DIGITS = {UTC_TIME: 12, GENERALIZED_TIME: 14}
 
-_LOWEST_LONG = 0x80  # the high bit: of a length, "more bytes follow"; of an integer, its sign; in an OID, "goes on"
+_HIGH_BIT = 0x80  # the high bit: of a length, "more bytes follow"; of an integer, its sign; in an OID, "goes on"
 _LOW_BITS = 0x7F
 _HIGH_TAG_NUMBER = 0x1F
 
@@ -53,7 +53,7 @@ def read(data: bytes, offset: int, end: int) -> Element:
     tag, length = data[offset], data[offset + 1]
     if tag & _HIGH_TAG_NUMBER == _HIGH_TAG_NUMBER:
         raise Malformed(f"DER at offset {offset}: expected a tag number below 31, got tag {tag:#04x}")
-    if length >= _LOWEST_LONG:
+    if length >= _HIGH_BIT:
         start += length & _LOW_BITS
         length = _long_length(data, offset + 2, start, end)
     stop = start + length
@@ -66,7 +66,7 @@ def _long_length(data: bytes, offset: int, start: int, end: int) -> int:
     if not 1 <= start - offset <= _MAXIMUM_LENGTH_BYTES or start > end:
         raise Malformed(f"DER at offset {offset}: expected a definite length of up to {_MAXIMUM_LENGTH_BYTES} bytes")
     length = int.from_bytes(data[offset:start], "big")
-    if length < _LOWEST_LONG or length >> 8 * (start - offset - 1) == 0:
+    if length < _HIGH_BIT or length >> 8 * (start - offset - 1) == 0:
         raise Malformed(f"DER at offset {offset}: length {length} is not in its shortest form")
     return length
 
@@ -100,9 +100,9 @@ def read_integer(content: bytes, what: str) -> int:
     """
     if not content:
         raise Malformed(f"{what}: expected an INTEGER, got no content")
-    if content[0] >= _LOWEST_LONG:
+    if content[0] >= _HIGH_BIT:
         raise Malformed(f"{what}: expected a non-negative INTEGER, got a negative one")
-    if content[0] == 0 and len(content) > 1 and content[1] < _LOWEST_LONG:
+    if content[0] == 0 and len(content) > 1 and content[1] < _HIGH_BIT:
         raise Malformed(f"{what}: expected the INTEGER in its shortest form, got {len(content)} bytes")
     return int.from_bytes(content, "big")
 
@@ -127,13 +127,13 @@ def read_oid(content: bytes) -> str:
 
     Raises Malformed for an empty, unfinished or overlong one, and for numbers with leading zeros (X.690 8.19.2).
     """
-    if not 1 <= len(content) <= _MAXIMUM_OID_BYTES or content[-1] >= _LOWEST_LONG:
+    if not 1 <= len(content) <= _MAXIMUM_OID_BYTES or content[-1] >= _HIGH_BIT:
         raise Malformed(f"OBJECT IDENTIFIER: expected 1 to {_MAXIMUM_OID_BYTES} bytes, got {content[:40].hex()}")
     numbers, number, fresh = [], 0, True
     for byte in content:
-        if fresh and byte == _LOWEST_LONG:
+        if fresh and byte == _HIGH_BIT:
             raise Malformed(f"OBJECT IDENTIFIER {content.hex()}: a number has a leading zero")
-        number, fresh = number << 7 | byte & _LOW_BITS, byte < _LOWEST_LONG
+        number, fresh = number << 7 | byte & _LOW_BITS, byte < _HIGH_BIT
         if fresh:
             numbers.append(number)
             number = 0
@@ -165,10 +165,10 @@ def tlv(tag: int, *parts: bytes) -> bytes:
     """Write one element from the parts of its content."""
     content = b"".join(parts)
     size = len(content)
-    if size < _LOWEST_LONG:
+    if size < _HIGH_BIT:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, _LOWEST_LONG | len(length))) + length + content
+    return bytes((tag, _HIGH_BIT | len(length))) + length + content
 
 
 def sequence(*parts: bytes) -> bytes:
@@ -220,7 +220,7 @@ def oid(dotted: str) -> bytes:
 def _base128(number: int) -> bytes:
     groups = [number & _LOW_BITS]
     while number := number >> 7:
-        groups.append(number & _LOW_BITS | _LOWEST_LONG)
+        groups.append(number & _LOW_BITS | _HIGH_BIT)
     return bytes(reversed(groups))
 
 

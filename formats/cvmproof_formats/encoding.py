@@ -20,12 +20,10 @@ def read_hex(text: str, *, what: str, size: int | None = None) -> bytes:
     Raises Malformed.
     """
     if not _HEX.fullmatch(text) or len(text) % 2:
-        message = f"{what}: expected an even number of hexadecimal digits and nothing else"
-        raise Malformed(message)
+        raise Malformed(f"{what}: expected an even number of hexadecimal digits and nothing else")
     data = bytes.fromhex(text)
     if size is not None and len(data) != size:
-        message = f"{what}: expected {size} bytes ({2 * size} hexadecimal digits), got {len(data)}"
-        raise Malformed(message)
+        raise Malformed(f"{what}: expected {size} bytes ({2 * size} hexadecimal digits), got {len(data)}")
     return data
 
 
@@ -37,15 +35,12 @@ def read_base64(text: str, *, what: str, size: int | None = None) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        message = f"{what}: expected base64 (RFC 4648 section 4): {error}"
-        raise Malformed(message) from error
+        raise Malformed(f"{what}: expected base64 (RFC 4648 section 4): {error}") from error
     if write_base64(data) != text:
         # Two spellings of one value would give one piece of evidence two digests.
-        message = f"{what}: expected canonical base64, got other bits behind the last byte"
-        raise Malformed(message)
+        raise Malformed(f"{what}: expected canonical base64, got other bits behind the last byte")
     if size is not None and len(data) != size:
-        message = f"{what}: expected {size} bytes, got {len(data)}"
-        raise Malformed(message)
+        raise Malformed(f"{what}: expected {size} bytes, got {len(data)}")
     return data
 
 
@@ -65,8 +60,7 @@ def read_json(data: bytes, *, what: str, limit: int) -> object:
             data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
         )
     except (ValueError, RecursionError) as error:
-        message = f"{what}: expected strict JSON: {error or type(error).__name__}"
-        raise Malformed(message) from error
+        raise Malformed(f"{what}: expected strict JSON: {str(error) or type(error).__name__}") from error
     return value
 
 
@@ -76,19 +70,16 @@ def require_size(data: bytes, *, what: str, limit: int) -> None:
     Raises Malformed (SIZE_LIMIT).
     """
     if len(data) > limit:
-        message = f"{what}: expected at most {limit} bytes, got {len(data)}"
-        raise Malformed(message, category=Category.SIZE_LIMIT)
+        raise Malformed(f"{what}: expected at most {limit} bytes, got {len(data)}", category=Category.SIZE_LIMIT)
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
-        message = f"the name {next(n for n in names if names.count(n) > 1)!r} stands twice in one object"
-        raise ValueError(message)
+        raise ValueError(f"the name {next(n for n in names if names.count(n) > 1)!r} stands twice in one object")
     return result
 
 
 def _refuse_constant(name: str) -> object:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
+    raise ValueError(f"{name} is not JSON")

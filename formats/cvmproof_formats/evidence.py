@@ -70,8 +70,7 @@ def write_evidence(evidence: Evidence) -> bytes:
     Raises Misuse for evidence without a kind of binding: a raw report travels as it is.
     """
     if evidence.binding is None:
-        message = "evidence file: expected a kind of binding, got none"
-        raise Misuse(message)
+        raise Misuse("evidence file: expected a kind of binding, got none")
     document: dict[str, object] = {"schema": SCHEMA, "tee": evidence.tee, "binding": evidence.binding}
     for name in ("role", "nonce", "spki", "uid", "user_data"):
         value = getattr(evidence, name)
@@ -88,8 +87,9 @@ def _read_raw(data: bytes) -> Evidence:
     require_size(data, what="raw report with certificate table", limit=REPORT_LIMIT)
     report, table = data[:REPORT_SIZE], data[REPORT_SIZE:]
     if len(report) < REPORT_SIZE:
-        message = f"evidence: expected an SNP report of {REPORT_SIZE} bytes or an evidence file, got {len(data)} bytes"
-        raise Malformed(message)
+        raise Malformed(
+            f"evidence: expected an SNP report of {REPORT_SIZE} bytes or an evidence file, got {len(data)} bytes"
+        )
     if not table:
         return Evidence(tee=Tee.SEV_SNP, report=report)
     entries = certificate_table.read_certificate_table(table)
@@ -106,11 +106,12 @@ def _read_raw(data: bytes) -> Evidence:
 def _read_file(data: bytes) -> Evidence:
     document = read_json(data, what="evidence file", limit=FILE_LIMIT)
     if not isinstance(document, dict):
-        message = "evidence file: expected one JSON object"
-        raise Malformed(message)
+        raise Malformed("evidence file: expected one JSON object")
     if document.get("schema") != SCHEMA:
-        message = f"evidence file: schema: expected {SCHEMA!r}, got {str(document.get('schema'))[:40]!r}"
-        raise Malformed(message, category=Category.UNSUPPORTED)
+        raise Malformed(
+            f"evidence file: schema: expected {SCHEMA!r}, got {str(document.get('schema'))[:40]!r}",
+            category=Category.UNSUPPORTED,
+        )
     _refuse_names(document, _FIELDS, "unknown")
     binding = _choice(document, "binding", BindingKind)
     _require_labels(document, binding)
@@ -135,16 +136,14 @@ def _require_labels(document: Mapping[str, object], binding: BindingKind) -> Non
     needed = _REQUIRED_WITH[binding]
     missing = needed - document.keys()
     if missing:
-        message = f"evidence file: {binding} binding needs {', '.join(sorted(missing))}"
-        raise Malformed(message)
-    _refuse_names({name: None for name in document.keys() & _LABELS}, needed, f"not part of {binding} binding")
+        raise Malformed(f"evidence file: {binding} binding needs {', '.join(sorted(missing))}")
+    _refuse_names(dict.fromkeys(document.keys() & _LABELS), needed, f"not part of {binding} binding")
 
 
 def _refuse_names(document: Mapping[str, object], known: frozenset[str], why: str) -> None:
     strange = sorted(document.keys() - known)
     if strange:
-        message = f"evidence file: {strange[0][:40]!r} is {why}"
-        raise Malformed(message)
+        raise Malformed(f"evidence file: {strange[0][:40]!r} is {why}")
 
 
 def _choice(document: Mapping[str, object], name: str, choices: type[Choice]) -> Choice:
@@ -153,15 +152,15 @@ def _choice(document: Mapping[str, object], name: str, choices: type[Choice]) ->
         if type(value) is str and value == choice:
             return choice
     expected = ", ".join(choices)
-    message = f"evidence file: {name}: expected one of {expected}, got {str(value)[:40]!r}"
-    raise Malformed(message, category=Category.UNSUPPORTED)
+    raise Malformed(
+        f"evidence file: {name}: expected one of {expected}, got {str(value)[:40]!r}", category=Category.UNSUPPORTED
+    )
 
 
 def _bytes(document: Mapping[str, object], name: str, *, size: int | None = None, limit: int = REPORT_LIMIT) -> bytes:
     value = document.get(name)
     if not isinstance(value, str):
-        message = f"evidence file: {name}: expected base64 in a string"
-        raise Malformed(message)
+        raise Malformed(f"evidence file: {name}: expected base64 in a string")
     data = read_base64(value, what=f"evidence file: {name}", size=size)
     require_size(data, what=f"evidence file: {name}", limit=limit)
     return data
@@ -170,17 +169,17 @@ def _bytes(document: Mapping[str, object], name: str, *, size: int | None = None
 def _certificates(document: Mapping[str, object]) -> tuple[bytes, ...]:
     value = document.get("certificates")
     if not isinstance(value, list):
-        message = "evidence file: certificates: expected a list"
-        raise Malformed(message)
+        raise Malformed("evidence file: certificates: expected a list")
     if len(value) > CERTIFICATE_COUNT_LIMIT:
-        message = f"evidence file: certificates: expected at most {CERTIFICATE_COUNT_LIMIT}, got {len(value)}"
-        raise Malformed(message, category=Category.SIZE_LIMIT)
+        raise Malformed(
+            f"evidence file: certificates: expected at most {CERTIFICATE_COUNT_LIMIT}, got {len(value)}",
+            category=Category.SIZE_LIMIT,
+        )
     return tuple(_bytes({"certificates": item}, "certificates") for item in value)
 
 
 def _uid(document: Mapping[str, object]) -> int:
     value = document.get("uid")
     if type(value) is not int or not 0 <= value < 1 << 32:
-        message = "evidence file: uid: expected an integer from 0 to 2^32 - 1"
-        raise Malformed(message)
+        raise Malformed("evidence file: uid: expected an integer from 0 to 2^32 - 1")
     return value

@@ -5,8 +5,9 @@
         version: int = uint(0x000, 4)
         measurement: bytes = raw(0x090, 48)
 
-Integers are little-endian. Every byte that no field covers is reserved and must be zero. A field declared with `since=N`
-is reserved in structures whose `version` is below N. Overlaps and overruns are refused when the class is made.
+Integers are little-endian. Every byte that no field covers is reserved and must be zero. A field declared with
+`since=N` is reserved in structures whose `version` is below N. Overlaps and overruns are refused when the class is
+made.
 """
 
 import struct
@@ -62,8 +63,7 @@ class Layout:
         Raises Malformed for any other length and for a reserved byte that is not zero.
         """
         if len(data) != cls.layout_size:
-            message = f"{cls.layout_name}: expected {cls.layout_size} bytes, got {len(data)}"
-            raise Malformed(message)
+            raise Malformed(f"{cls.layout_name}: expected {cls.layout_size} bytes, got {len(data)}")
         for gap in cls._gaps:
             if data[gap].strip(b"\0"):
                 raise _reserved(cls.layout_name, data, gap)
@@ -90,13 +90,11 @@ class Layout:
         for name, place in self._places:
             value = getattr(self, name)
             if place.format.endswith("s") and len(value) != place.size:
-                message = f"{self.layout_name}.{name}: expected {place.size} bytes, got {len(value)}"
-                raise Malformed(message)
+                raise Malformed(f"{self.layout_name}.{name}: expected {place.size} bytes, got {len(value)}")
         try:
             return self._codec.pack(*(getattr(self, name) for name, _ in self._places))
         except struct.error as error:
-            message = f"{self.layout_name}: {error}"
-            raise Malformed(message) from error
+            raise Malformed(f"{self.layout_name}: {error}") from error
 
     @classmethod
     def fields(cls) -> tuple[tuple[str, Place], ...]:
@@ -116,9 +114,8 @@ def structure(*, name: str, size: int) -> Callable[[type[L]], type[L]]:
 
     def declare(cls: type[L]) -> type[L]:
         made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
-        places = tuple(
-            sorted(((f.name, f.metadata["place"]) for f in fields(made)), key=lambda item: item[1].offset)
-        )
+        declared = [(f.name, f.metadata["place"]) for f in fields(made)]  # type: ignore[arg-type]  # made two lines up
+        places = tuple(sorted(declared, key=lambda item: item[1].offset))
         made.layout_name, made.layout_size, made._places = name, size, places
         made._gaps = _gaps(name, size, places)
         made._codec = struct.Struct(_codec_format(size, places))
@@ -127,8 +124,7 @@ def structure(*, name: str, size: int) -> Callable[[type[L]], type[L]]:
             (p.since, field_name, slice(p.offset, p.offset + p.size)) for field_name, p in places if p.since
         )
         if made._later and "version" not in (field_name for field_name, _ in places):
-            message = f"{name}: `since` needs a field called version"
-            raise ValueError(message)
+            raise ValueError(f"{name}: `since` needs a field called version")
         return made
 
     return declare
@@ -139,14 +135,12 @@ def _gaps(name: str, size: int, places: tuple[tuple[str, Place], ...]) -> tuple[
     gaps, end = [], 0
     for field_name, place in places:
         if place.offset < end:
-            message = f"{name}.{field_name} at {place.offset:#x} overlaps the field before it"
-            raise ValueError(message)
+            raise ValueError(f"{name}.{field_name} at {place.offset:#x} overlaps the field before it")
         if place.offset > end:
             gaps.append(slice(end, place.offset))
         end = place.offset + place.size
     if end > size:
-        message = f"{name}: fields end at {end:#x}, the structure at {size:#x}"
-        raise ValueError(message)
+        raise ValueError(f"{name}: fields end at {end:#x}, the structure at {size:#x}")
     if end < size:
         gaps.append(slice(end, size))
     return tuple(gaps)

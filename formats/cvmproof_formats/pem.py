@@ -27,7 +27,9 @@ def read_pem(data: bytes, label: str = "CERTIFICATE") -> tuple[bytes, ...]:
     while offset < len(data):
         found = block.match(data, offset)
         if found is None:
-            raise Malformed(f"PEM at offset {offset}: expected a {label} block, got {data[offset : offset + 40]!r}")
+            # Only the first line, which is a label or a stray text: a body may be a private key, given by mistake.
+            line = data[offset : offset + 40].split(b"\n")[0]
+            raise Malformed(f"PEM at offset {offset}: expected a {label} block, got {line!r}")
         bodies.append(found[1])
         offset = _skip_empty_lines(data, found.end())
     if not 1 <= len(bodies) <= MAXIMUM_BLOCKS:

@@ -1,9 +1,10 @@
 """cvmproof: attestation of confidential VMs, for whoever has to trust one.
 
-    appraisal = cvmproof.verify(evidence, policies=[policy], trust=cvmproof.TrustRoots.production(), freshness=..., now=...)
+    appraisal = cvmproof.verify(evidence, policies=[policy], trust=cvmproof.TrustRoots.production(), freshness=...,
+    now=...)
 
-`verify` returns only for an accepted verdict and raises `Rejected` or `Undecided` with every reason otherwise; `appraise`
-returns the verdict whatever it is. What stands in `__all__` is public; everything else may change.
+`verify` returns only for an accepted verdict and raises `Rejected` or `Undecided` with every reason otherwise;
+`appraise` returns the verdict whatever it is. What stands in `__all__` is public; everything else may change.
 """
 
 from typing import TYPE_CHECKING
@@ -75,8 +76,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # The store is the rim: an appraisal over bytes at hand does without it, and without what it imports.
     if name == "CollateralStore":
-        from cvmproof.collateral.store import CollateralStore
+        from cvmproof.collateral.store import CollateralStore  # noqa: PLC0415 - that is the point
 
         return CollateralStore
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -70,16 +70,13 @@ class Appraisal:
 
     def __post_init__(self) -> None:
         if self.maker is not MAKER:
-            message = "an Appraisal is made by cvmproof.appraise and nothing else"
-            raise Misuse(message)
+            raise Misuse("an Appraisal is made by cvmproof.appraise and nothing else")
 
     def __bool__(self) -> NoReturn:
-        message = "an Appraisal is not true or false: use require_accepted(now), or compare its verdict"
-        raise TypeError(message)
+        raise TypeError("an Appraisal is not true or false: use require_accepted(now), or compare its verdict")
 
     def __reduce__(self) -> NoReturn:
-        message = "an Appraisal can't be pickled: a stored verdict is not evidence"
-        raise TypeError(message)
+        raise TypeError("an Appraisal can't be pickled: a stored verdict is not evidence")
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -109,8 +106,11 @@ class Appraisal:
             raise Undecided(_reasons(self.undecided), appraisal=self, category=self.undecided[0].category)
         if self.expires_at is None or not self.appraised_at <= now < self.expires_at:
             until = spell_time(self.expires_at) if self.expires_at else "no time"
-            message = f"the verdict is for {spell_time(self.appraised_at)} to {until}, now is {spell_time(now)}"
-            raise Undecided(message, appraisal=self, category=Category.EXPIRED)
+            raise Undecided(
+                f"the verdict is for {spell_time(self.appraised_at)} to {until}, now is {spell_time(now)}",
+                appraisal=self,
+                category=Category.EXPIRED,
+            )
 
 
 def _reasons(checks: tuple[Check, ...]) -> str:

@@ -1,8 +1,8 @@
 """The appraisal: bytes and values in, a verdict with every reason out. No network, file, clock or environment.
 
-Which questions must be answered follows from the kind of evidence, the policies and what is expected of REPORT_DATA, before
-anything runs. All of them are asked. Accepted means that exactly those passed; a question whose answer is missing, is not
-an answer, or raised, counts as our own error and is never accepted.
+Which questions must be answered follows from the kind of evidence, the policies and what is expected of REPORT_DATA,
+before anything runs. All of them are asked. Accepted means that exactly those passed; a question whose answer is
+missing, is not an answer, or raised, counts as our own error and is never accepted.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Verdict
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral
-from cvmproof.freshness import ExpectedNonce, Freshness, NoFreshness
+from cvmproof.freshness import ExpectedNonce, ExpectedReportData, Freshness, NoFreshness
 from cvmproof.policy.policy import Authority, Policy, Revocation
 from cvmproof.policy.values import ANY
 from cvmproof.snp import bit_answers, chain_answers, freshness_answers, report_answers
@@ -32,7 +32,13 @@ __all__ = ["appraise", "verify"]
 ANSWERING_MODULES = (bit_answers, chain_answers, freshness_answers, report_answers)
 
 _LEFT_OPEN = Answer(Outcome.UNCONSTRAINED, "any", "not asked")
-_BINDING_DOMAIN, _REPORT_DATA = (question.id for question in FRESHNESS_QUESTIONS)
+_FRESHNESS_IDS = frozenset(question.id for question in FRESHNESS_QUESTIONS)
+# What is asked about REPORT_DATA depends on what the caller expects of it.
+_ASKED_FOR = {
+    ExpectedNonce: _FRESHNESS_IDS,
+    ExpectedReportData: frozenset({"freshness.report_data"}),
+    NoFreshness: frozenset[str](),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,8 +64,7 @@ def appraise(
     """
     _require_arguments(policies, trust, freshness, now)
     if evidence.tee is not Tee.SEV_SNP:
-        message = f"evidence of {evidence.tee}: expected sev-snp"
-        raise Malformed(message, category=Category.UNSUPPORTED)
+        raise Malformed(f"evidence of {evidence.tee}: expected sev-snp", category=Category.UNSUPPORTED)
     at = now.astimezone(UTC)
     case = read_case(
         evidence,
@@ -69,8 +74,9 @@ def appraise(
         freshness=freshness,
         now=at,
     )
-    checks = _ask_all(case, policies, freshness)
-    verdict = _verdict(checks, policies, freshness)
+    plans = tuple(zip(policies, _plans(policies, freshness), strict=True))
+    checks = _ask_all(case, plans)
+    verdict = _verdict(checks, plans)
     return Appraisal(
         maker=MAKER,
         verdict=verdict,
@@ -101,42 +107,43 @@ def verify(
 
     Raises Rejected or Undecided with the whole appraisal, and what `appraise` raises.
     """
-    appraisal = appraise(
-        evidence, policies=policies, trust=trust, freshness=freshness, now=now, collateral=collateral
-    )
+    appraisal = appraise(evidence, policies=policies, trust=trust, freshness=freshness, now=now, collateral=collateral)
     appraisal.require_accepted(now)
     return appraisal
 
 
 @lru_cache(maxsize=256)
-def plan_for(policy: Policy, freshness_kind: type[Freshness], *, first: bool) -> Plan:
+def plan_for(policy: Policy, freshness_ids: frozenset[str], *, first: bool) -> Plan:
     """Say what a policy asks; what every policy would ask is asked by the first alone."""
     asked, left_open = [], []
     for question in SNP_QUESTIONS:
         if question.rule is None and not first:
             continue
-        if _is_asked(question, policy, freshness_kind):
+        if _is_asked(question, policy, freshness_ids):
             asked.append(question)
         else:
             left_open.append(Check(question, _LEFT_OPEN, policy.name if question.rule else ""))
     return Plan(asked=tuple(asked), left_open=tuple(left_open))
 
 
-def _is_asked(question: Question, policy: Policy, freshness_kind: type[Freshness]) -> bool:
-    if question.id == _BINDING_DOMAIN:
-        return freshness_kind is ExpectedNonce
-    if question.id == _REPORT_DATA:
-        return freshness_kind is not NoFreshness
+def _is_asked(question: Question, policy: Policy, freshness_ids: frozenset[str]) -> bool:
+    if question.id in _FRESHNESS_IDS:
+        return question.id in freshness_ids
     return question.rule in {None, "revocation"} or policy.snp.constrains(question.rule or "")
 
 
-def _ask_all(case: SnpCase, policies: Sequence[Policy], freshness: Freshness) -> tuple[Check, ...]:
+def _plans(policies: Sequence[Policy], freshness: Freshness) -> list[Plan]:
+    return [plan_for(policy, _ASKED_FOR[type(freshness)], first=index == 0) for index, policy in enumerate(policies)]
+
+
+def _ask_all(case: SnpCase, plans: Sequence[tuple[Policy, Plan]]) -> tuple[Check, ...]:
     checks: list[Check] = []
-    for index, policy in enumerate(policies):
+    for policy, plan in plans:
         case.policy = policy
-        plan = plan_for(policy, type(freshness), first=index == 0)
-        checks.extend([Check(q, _ask(q, case), policy.name if q.rule else "") for q in plan.asked])
-        checks.extend(plan.left_open)
+        checks += [
+            Check(question, _ask(question, case), policy.name if question.rule else "") for question in plan.asked
+        ]
+        checks += plan.left_open
     return tuple(checks)
 
 
@@ -153,24 +160,24 @@ def _ask(question: Question, case: SnpCase) -> Answer:
     return answer
 
 
-def _verdict(checks: tuple[Check, ...], policies: Sequence[Policy], freshness: Freshness) -> Verdict:
+def _verdict(checks: tuple[Check, ...], plans: Sequence[tuple[Policy, Plan]]) -> Verdict:
     outcomes = {check.answer.outcome for check in checks}
     if Outcome.FAIL in outcomes or Outcome.ERROR in outcomes:
         return Verdict.REJECTED
     if Outcome.UNDECIDED in outcomes:
         return Verdict.UNDECIDED
-    return Verdict.ACCEPTED if _all_passed(checks, policies, freshness) else Verdict.REJECTED
+    return Verdict.ACCEPTED if _all_passed(checks, plans) else Verdict.REJECTED
 
 
-def _all_passed(checks: tuple[Check, ...], policies: Sequence[Policy], freshness: Freshness) -> bool:
+def _all_passed(checks: tuple[Check, ...], plans: Sequence[tuple[Policy, Plan]]) -> bool:
     """Compare what passed with what had to, both in order."""
-    got = [check for check in checks if check.answer.outcome is not Outcome.UNCONSTRAINED]
+    answered = [check for check in checks if check.answer.outcome is not Outcome.UNCONSTRAINED]
+    passed = [check.question for check in answered if check.answer.outcome is Outcome.PASS]
     required: list[Question] = []
-    for index, policy in enumerate(policies):
-        open_ids = _tolerated_absences(checks, policy)
-        required += [q for q in plan_for(policy, type(freshness), first=index == 0).asked if q.id not in open_ids]
-    passed = [check.question for check in got if check.answer.outcome is Outcome.PASS]
-    return len(got) == len(passed) and passed == required
+    for policy, plan in plans:
+        tolerated = _tolerated_absences(checks, policy)
+        required += [question for question in plan.asked if question.id not in tolerated]
+    return len(passed) == len(answered) and passed == required
 
 
 def _tolerated_absences(checks: tuple[Check, ...], policy: Policy) -> frozenset[str]:
@@ -221,7 +228,11 @@ def _strongest(authorities: list[Authority]) -> Authority:
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:
     ignored = evidence.ignored_crls
-    return (f"{ignored} revocation list(s) in the evidence ignored: they come from the one being judged",) if ignored else ()
+    return (
+        (f"{ignored} revocation list(s) in the evidence ignored: they come from the one being judged",)
+        if ignored
+        else ()
+    )
 
 
 def _claims(case: SnpCase) -> SnpClaims:
@@ -237,11 +248,10 @@ def _claims(case: SnpCase) -> SnpClaims:
 
 def _require_arguments(policies: Sequence[Policy], trust: TrustRoots, freshness: Freshness, now: datetime) -> None:
     if not policies or not all(isinstance(policy, Policy) for policy in policies):
-        message = "policies: expected one or more, got none" if not policies else "policies: expected Policy objects"
-        raise Misuse(message)
+        raise Misuse(
+            "policies: expected one or more, got none" if not policies else "policies: expected Policy objects"
+        )
     if not isinstance(trust, TrustRoots) or not isinstance(freshness, Freshness):
-        message = f"expected TrustRoots and Freshness, got {type(trust).__name__} and {type(freshness).__name__}"
-        raise Misuse(message)
+        raise Misuse(f"expected TrustRoots and Freshness, got {type(trust).__name__} and {type(freshness).__name__}")
     if now.tzinfo is None:
-        message = "now: expected a time with its zone, got one without"
-        raise Misuse(message)
+        raise Misuse("now: expected a time with its zone, got one without")

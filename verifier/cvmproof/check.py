@@ -1,6 +1,7 @@
 """A check is one named question with one answer.
 
-Questions are declared once, in tables; answers are cheap tuples; `Check` puts the two into words when somebody reads them.
+Questions are declared once, in tables; answers are cheap tuples; `Check` puts the two into words when somebody reads
+them.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from cvmproof_formats.errors import Category
 class Outcome(StrEnum):
     """How a question was answered."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - an answer, not a password
     FAIL = "fail"
     UNDECIDED = "undecided"
     UNCONSTRAINED = "unconstrained"

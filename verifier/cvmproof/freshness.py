@@ -40,5 +40,4 @@ Freshness = ExpectedNonce | ExpectedReportData | NoFreshness
 def _require_bytes(what: str, value: bytes, size: int) -> None:
     if type(value) is not bytes or len(value) != size:
         got = f"{len(value)} bytes" if isinstance(value, bytes) else type(value).__name__
-        message = f"expected {what}: exactly {size} bytes, got {got}"
-        raise Misuse(message)
+        raise Misuse(f"expected {what}: exactly {size} bytes, got {got}")

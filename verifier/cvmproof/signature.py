@@ -1,7 +1,7 @@
 """The two signature checks of SEV-SNP, over bytes as received.
 
-RSA-PSS as AMD 57230 fixes it: SHA-384, MGF1 with SHA-384, a salt of exactly 48 bytes, 4096-bit keys. ECDSA on P-384 with
-SHA-384 as AMD 56860 has it. Both raise `InvalidSignature`; neither returns anything.
+RSA-PSS as AMD 57230 fixes it: SHA-384, MGF1 with SHA-384, a salt of exactly 48 bytes, 4096-bit keys. ECDSA on P-384
+with SHA-384 as AMD 56860 has it. Both raise `InvalidSignature`; neither returns anything.
 """
 
 from functools import lru_cache
@@ -35,8 +35,7 @@ def load_p384_key(spki: bytes) -> EllipticCurvePublicKey:
     """
     key = _load(spki)
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP384R1):
-        message = "public key: expected ECDSA on P-384"
-        raise Malformed(message)
+        raise Malformed("public key: expected ECDSA on P-384")
     return key
 
 
@@ -48,8 +47,7 @@ def load_rsa_key(spki: bytes) -> RSAPublicKey:
     """
     key = _load(spki)
     if not isinstance(key, RSAPublicKey) or key.key_size != RSA_KEY_BITS:
-        message = f"public key: expected RSA of {RSA_KEY_BITS} bits"
-        raise Malformed(message)
+        raise Malformed(f"public key: expected RSA of {RSA_KEY_BITS} bits")
     return key
 
 
@@ -75,5 +73,4 @@ def _load(spki: bytes) -> object:
     try:
         return load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm) as error:
-        message = f"public key: {error}"
-        raise Malformed(message) from error
+        raise Malformed(f"public key: {error}") from error

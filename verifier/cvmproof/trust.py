@@ -37,8 +37,7 @@ class TrustRoots:
     def __post_init__(self) -> None:
         known = _COMPILED_IN.get(self.name)
         if known is None or self.ark_pins != known:
-            message = "trust roots are compiled in: use TrustRoots.production() or TrustRoots.simulated()"
-            raise Misuse(message)
+            raise Misuse("trust roots are compiled in: use TrustRoots.production() or TrustRoots.simulated()")
 
     @classmethod
     def production(cls) -> Self:
@@ -57,8 +56,7 @@ class TrustRoots:
         Raises Misuse for any other name.
         """
         if name not in _COMPILED_IN:
-            message = f"trust set: expected production or simulated, got {name!r}"
-            raise Misuse(message)
+            raise Misuse(f"trust set: expected production or simulated, got {name!r}")
         return cls(name=name, ark_pins=_COMPILED_IN[name])
 
 
@@ -72,8 +70,9 @@ def refuse_trust_from(source: str, value: str) -> None:
 
     Raises Misuse (SIMULATED), always: only a command-line flag or an argument names a trust set.
     """
-    message = f"{source} names the trust set {value!r}: only --trust or an API argument can"
-    raise Misuse(message, category=Category.SIMULATED)
+    raise Misuse(
+        f"{source} names the trust set {value!r}: only --trust or an API argument can", category=Category.SIMULATED
+    )
 
 
 def _pins(keys: Mapping[ProductLine, str]) -> Mapping[ProductLine, frozenset[bytes]]:

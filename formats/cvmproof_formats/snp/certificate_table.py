@@ -1,7 +1,8 @@
 """The certificate table that a host hands to its guest beside a report.
 
-Follows AMD/GHCB 56421, SNP extended guest request: 24-byte entries (GUID, offset, length), an all-zero entry at the end, the
-contents behind them. The host wrote it, so nothing in it is trusted: it only supplies certificates that must chain.
+Follows AMD/GHCB 56421, SNP extended guest request: 24-byte entries (GUID, offset, length), an all-zero entry at the
+end, the contents behind them. The host wrote it, so nothing in it is trusted: it only supplies certificates that must
+chain.
 """
 
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ class TableEntry:
 def read_certificate_table(table: bytes) -> tuple[TableEntry, ...]:
     """Read a table; bytes that no entry covers must be zero.
 
-    Raises Malformed for an entry that leaves the table, overlaps another or the header, or repeats a GUID, and Malformed
-    (SIZE_LIMIT) for more than 32 entries.
+    Raises Malformed for an entry that leaves the table, overlaps another or the header, or repeats a GUID, and
+    Malformed (SIZE_LIMIT) for more than 32 entries.
     """
     header = _read_header(table)
     end_of_header = ENTRY_SIZE * (len(header) + 1)
@@ -41,14 +42,12 @@ def read_certificate_table(table: bytes) -> tuple[TableEntry, ...]:
     entries = []
     for guid, offset, length in header:
         if offset < end_of_header or offset + length > len(table):
-            message = f"certificate table: {guid} at {offset}+{length}: outside {end_of_header}..{len(table)}"
-            raise Malformed(message)
+            raise Malformed(f"certificate table: {guid} at {offset}+{length}: outside {end_of_header}..{len(table)}")
         entries.append(TableEntry(guid=guid, data=table[offset : offset + length]))
         covered[offset - end_of_header : offset - end_of_header + length] = bytes(length)
     _refuse_overlap(header)
     if covered.strip(b"\0"):
-        message = "certificate table: expected zero bytes outside its entries"
-        raise Malformed(message)
+        raise Malformed("certificate table: expected zero bytes outside its entries")
     return tuple(entries)
 
 
@@ -69,21 +68,17 @@ def _read_header(table: bytes) -> list[tuple[UUID, int, int]]:
         if not entry.strip(b"\0"):
             return header
         if len(header) == ENTRY_LIMIT:
-            message = f"certificate table: expected at most {ENTRY_LIMIT} entries"
-            raise Malformed(message, category=Category.SIZE_LIMIT)
+            raise Malformed(f"certificate table: expected at most {ENTRY_LIMIT} entries", category=Category.SIZE_LIMIT)
         guid = UUID(bytes=entry[:16])
         if guid in (known for known, _, _ in header):
-            message = f"certificate table: {guid} stands in it twice"
-            raise Malformed(message)
+            raise Malformed(f"certificate table: {guid} stands in it twice")
         header.append((guid, int.from_bytes(entry[16:20], "little"), int.from_bytes(entry[20:], "little")))
-    message = "certificate table: expected an all-zero entry at its end, got none"
-    raise Malformed(message)
+    raise Malformed("certificate table: expected an all-zero entry at its end, got none")
 
 
 def _refuse_overlap(header: list[tuple[UUID, int, int]]) -> None:
     end = 0
     for guid, offset, length in sorted(header, key=lambda item: item[1]):
         if offset < end:
-            message = f"certificate table: {guid} at {offset} overlaps the entry before it"
-            raise Malformed(message)
+            raise Malformed(f"certificate table: {guid} at {offset} overlaps the entry before it")
         end = offset + length

@@ -34,9 +34,10 @@ def require_well_formed(policy: int) -> None:
     Raises Malformed if bit 17 is 0, and Malformed (UNSUPPORTED) if a bit is set that no known ABI defines.
     """
     if not policy & RESERVED_ONE:
-        message = f"GUEST_POLICY {policy:#x}: bit 17: expected 1, got 0"
-        raise Malformed(message)
+        raise Malformed(f"GUEST_POLICY {policy:#x}: bit 17: expected 1, got 0")
     unknown = policy & ~_KNOWN
     if unknown:
-        message = f"GUEST_POLICY {policy:#x}: bits 63:26 are reserved: expected 0, got {unknown:#x}"
-        raise Malformed(message, category=Category.UNSUPPORTED)
+        raise Malformed(
+            f"GUEST_POLICY {policy:#x}: bits 63:26 are reserved: expected 0, got {unknown:#x}",
+            category=Category.UNSUPPORTED,
+        )

@@ -17,13 +17,11 @@ def signing_key(flags: int) -> KeyKind:
     Raises Malformed if a reserved flag is set, Malformed (UNSUPPORTED) if SIGNING_KEY names neither VCEK nor VLEK.
     """
     if flags >> 5:
-        message = f"report flags {flags:#x}: bits 31:5 are reserved: expected 0, got {flags >> 5:#x}"
-        raise Malformed(message)
+        raise Malformed(f"report flags {flags:#x}: bits 31:5 are reserved: expected 0, got {flags >> 5:#x}")
     selected = flags >> 2 & 0b111
     kind = _SIGNING_KEYS.get(selected)
     if kind is None:
-        message = f"SIGNING_KEY: expected 0 (VCEK) or 1 (VLEK), got {selected}"
-        raise Malformed(message, category=Category.UNSUPPORTED)
+        raise Malformed(f"SIGNING_KEY: expected 0 (VCEK) or 1 (VLEK), got {selected}", category=Category.UNSUPPORTED)
     return kind
 
 

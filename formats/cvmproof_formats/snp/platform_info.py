@@ -1,6 +1,7 @@
 """PLATFORM_INFO: what the platform was doing when the report was made.
 
-Follows AMD 56860, PLATFORM_INFO (64 bits); bit 6 as AMD-SB-3016 describes it, and as shipped Turin and Genoa parts set it.
+Follows AMD 56860, PLATFORM_INFO (64 bits); bit 6 as AMD-SB-3016 describes it, and as shipped Turin and Genoa parts set
+it.
 """
 
 from cvmproof_formats.snp.bitfield import Bit, mask_of

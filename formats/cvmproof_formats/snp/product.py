@@ -1,6 +1,7 @@
 """AMD's product lines: one root key each, and which CPUs belong to them.
 
-Follows AMD 57230 (VCEK certificates and KDS), table of product names, and the CPUID family and model ranges of the parts.
+Follows AMD 57230 (VCEK certificates and KDS), table of product names, and the CPUID family and model ranges of the
+parts.
 """
 
 from dataclasses import dataclass
@@ -56,8 +57,10 @@ def part_of_cpuid(family: int, model: int, stepping: int) -> Part:
     for part in PARTS:
         if family == part.family and model in part.models and (part.steppings is None or stepping in part.steppings):
             return part
-    message = f"CPUID family {family:#x} model {model:#x}: expected a Milan, Genoa or Turin CPU; no root key is known for it"
-    raise Malformed(message, category=Category.UNSUPPORTED)
+    raise Malformed(
+        f"CPUID family {family:#x} model {model:#x}: expected a Milan, Genoa or Turin CPU; no root key is known for it",
+        category=Category.UNSUPPORTED,
+    )
 
 
 def parts_of(product: ProductLine) -> tuple[Part, ...]:

@@ -1,7 +1,7 @@
 """The SEV-SNP attestation report: 1184 bytes, versions 2 to 5.
 
-Follows AMD 56860 (SEV-SNP Firmware ABI), ATTESTATION_REPORT. Versions differ only in which bytes are reserved: 3 added the
-CPU's family, model and stepping, 5 the mitigation vectors. Any other version is refused as unsupported.
+Follows AMD 56860 (SEV-SNP Firmware ABI), ATTESTATION_REPORT. Versions differ only in which bytes are reserved: 3 added
+the CPU's family, model and stepping, 5 the mitigation vectors. Any other version is refused as unsupported.
 """
 
 from cvmproof_formats.errors import Category, Malformed
@@ -86,8 +86,10 @@ def read_report(data: bytes) -> AttestationReport:
     _refuse_unknown_version(data)
     report = AttestationReport.parse(data)
     if report.signature_algo != ECDSA_P384_SHA384:
-        message = f"SIGNATURE_ALGO: expected 1 (ECDSA P-384 with SHA-384), got {report.signature_algo}"
-        raise Malformed(message, category=Category.UNSUPPORTED)
+        raise Malformed(
+            f"SIGNATURE_ALGO: expected 1 (ECDSA P-384 with SHA-384), got {report.signature_algo}",
+            category=Category.UNSUPPORTED,
+        )
     key_flags.signing_key(report.key_flags)
     guest_policy.require_well_formed(report.policy)
     return report
@@ -97,5 +99,4 @@ def _refuse_unknown_version(data: bytes) -> None:
     # Before the layout: an unknown version may use bytes that ours reserves, and "unsupported" is the better answer.
     version = int.from_bytes(data[:4], "little")
     if len(data) == REPORT_SIZE and version not in VERSIONS:
-        message = f"ATTESTATION_REPORT version: expected 2 to 5, got {version}"
-        raise Malformed(message, category=Category.UNSUPPORTED)
+        raise Malformed(f"ATTESTATION_REPORT version: expected 2 to 5, got {version}", category=Category.UNSUPPORTED)

@@ -20,6 +20,5 @@ def build_component(value: int) -> bytes:
     Raises Malformed for a value that needs more than 48 bytes.
     """
     if not 0 <= value < 1 << 8 * P384_COMPONENT_SIZE:
-        message = f"signature component: expected 0 to 2^384 - 1, got {value.bit_length()} bits"
-        raise Malformed(message)
+        raise Malformed(f"signature component: expected 0 to 2^384 - 1, got {value.bit_length()} bits")
     return value.to_bytes(COMPONENT_SIZE, "little")

@@ -41,13 +41,11 @@ class Tcb:
         Raises Malformed for another length, a reserved byte that is not zero, or a component out of range.
         """
         if len(data) != TCB_SIZE:
-            message = f"TCB_VERSION: expected {TCB_SIZE} bytes, got {len(data)}"
-            raise Malformed(message)
+            raise Malformed(f"TCB_VERSION: expected {TCB_SIZE} bytes, got {len(data)}")
         layout = LAYOUTS[product]
         stray = [i for i in range(TCB_SIZE) if data[i] and i not in layout.values()]
         if stray:
-            message = f"TCB_VERSION of {product}: reserved byte {stray[0]}: expected 0, got {data[stray[0]]}"
-            raise Malformed(message)
+            raise Malformed(f"TCB_VERSION of {product}: reserved byte {stray[0]}: expected 0, got {data[stray[0]]}")
         tcb = cls(**{name: data[index] for name, index in layout.items()})
         tcb.build(product)
         return tcb
@@ -59,15 +57,13 @@ class Tcb:
         """
         layout = LAYOUTS[product]
         if (self.fmc is not None) != ("fmc" in layout):
-            message = f"TCB_VERSION of {product}: {'needs' if 'fmc' in layout else 'has no'} fmc component"
-            raise Malformed(message)
+            raise Malformed(f"TCB_VERSION of {product}: {'needs' if 'fmc' in layout else 'has no'} fmc component")
         data = bytearray(TCB_SIZE)
         for name, index in layout.items():
             value = getattr(self, name)
             limit = 255 if name == "microcode" else MAXIMUM_SPL
             if not 0 <= value <= limit:
-                message = f"TCB_VERSION of {product}: {name}: expected 0..{limit}, got {value}"
-                raise Malformed(message)
+                raise Malformed(f"TCB_VERSION of {product}: {name}: expected 0..{limit}, got {value}")
             data[index] = value
         return bytes(data)
 

@@ -1,8 +1,8 @@
 """TCB floors: named, dated tables of the lowest security versions to accept.
 
-AMD publishes no status for a TCB; whoever verifies owns the floor. A profile gathers what one AMD security bulletin asks
-for, by product line, and microcode by silicon line, because microcode numbers compare only within one. A report that does
-not say which silicon it ran on (version 2) is held to the strictest microcode of its product line.
+AMD publishes no status for a TCB; whoever verifies owns the floor. A profile gathers what one AMD security bulletin
+asks for, by product line, and microcode by silicon line, because microcode numbers compare only within one. A report
+that does not say which silicon it ran on (version 2) is held to the strictest microcode of its product line.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,8 @@ def _floor(snp: int, *, fmc: int | None = None, **microcode: int) -> ProductFloo
     return ProductFloor(snp=snp, fmc=fmc, microcode=MappingProxyType(microcode))
 
 
-# AMD-SB-3019 (CVE-2024-56161): microcode by silicon line; SNP 0x17 on Genoa (firmware 1.55.40), 0x18 on Milan (1.55.29).
+# AMD-SB-3019 (CVE-2024-56161): microcode by silicon line; SNP 0x17 on Genoa (firmware 1.55.40),
+# 0x18 on Milan (1.55.29).
 # The bulletin does not concern Turin, whose floor is therefore the lowest there is.
 AMD_SB_3019 = FloorProfile(
     name="amd-sb-3019",

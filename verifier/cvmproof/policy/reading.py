@@ -1,4 +1,4 @@
-"""Policies read from TOML or JSON, strictly: unknown, missing, repeated or ill-typed values are refused, and empty files.
+"""Policies read from TOML or JSON, strictly: unknown, missing, repeated or ill-typed values and empty files are refused.
 
 `extends = "builtin:NAME"` takes from a built-in policy what the file itself does not say, table by table.
 """
@@ -86,8 +86,9 @@ def _parse(data: bytes, name: str) -> object:
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        message = f"policy {name}: expected TOML, or JSON that starts with an object: {error or type(error).__name__}"
-        raise Misuse(message) from error
+        raise Misuse(
+            f"policy {name}: expected TOML, or JSON that starts with an object: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def _extend(document: Mapping[str, object]) -> Mapping[str, object]:
@@ -100,7 +101,7 @@ def _extend(document: Mapping[str, object]) -> Mapping[str, object]:
     return _merge(read_document(builtin_bytes(base.removeprefix(BUILTIN_PREFIX)), name=base), own)
 
 
-# Tables whose entries are separate rules: a file that names one of them keeps the others. Anything else is replaced whole.
+# Tables whose entries are separate rules: a file that names one keeps the others. Anything else is replaced whole.
 _MERGED = ("snp", "products", "guest_policy", "platform_info")
 
 

@@ -75,7 +75,7 @@ def read_floor(value: object, where: str) -> Mapping[str, ProductFloor]:
         profile: FloorProfile | None = PROFILES.get(value)
         if profile is None:
             raise wrong(where, f'"any", one of {", ".join(PROFILES)}, or a table by product line', value)
-        return profile.products
+        return {product.value: floor for product, floor in profile.products.items()}
     return {name: _read_product_floor(item, f"{where}.{name}", name) for name, item in _by_product(value, where)}
 
 
@@ -112,7 +112,9 @@ class SnpRules:
         or_any(integer(VERSIONS.start, VERSIONS.stop - 1)), "the lowest version of the report"
     )
     signing_keys: frozenset[KeyKind] = rule(set_of(choice(KeyKind)), "which endorsement keys may sign")
-    csp_ids: frozenset[str] | Any_ = rule(or_any(set_of(text)), "cloud providers whose VLEK may sign, as its certificate names them")
+    csp_ids: frozenset[str] | Any_ = rule(
+        or_any(set_of(text)), "cloud providers whose VLEK may sign, as its certificate names them"
+    )
     vmpls: frozenset[int] | Any_ = rule(or_any(set_of(integer(0, 3))), "privilege levels that may ask for the report")
     measurements: frozenset[bytes] | Any_ = rule(or_any(set_of(hexadecimal(48))), "launch measurements, 48 bytes")
     host_data: frozenset[bytes] | Any_ = rule(or_any(set_of(hexadecimal(32))), "HOST_DATA values, 32 bytes")
@@ -125,10 +127,16 @@ class SnpRules:
     family_ids: frozenset[bytes] | Any_ = rule(or_any(set_of(hexadecimal(16))), "FAMILY_ID values, 16 bytes")
     image_ids: frozenset[bytes] | Any_ = rule(or_any(set_of(hexadecimal(16))), "IMAGE_ID values, 16 bytes")
     minimum_guest_svn: int | Any_ = rule(or_any(integer(0, (1 << 32) - 1)), "the lowest GUEST_SVN")
-    chip_ids: frozenset[bytes] | Any_ = rule(or_any(set_of(hexadecimal(64))), "chips that are taken (machine pin), 64 bytes")
-    denied_chip_ids: frozenset[bytes] = rule(set_or_none(hexadecimal(64)), 'chips that are never taken; "none" for an empty list')
+    chip_ids: frozenset[bytes] | Any_ = rule(
+        or_any(set_of(hexadecimal(64))), "chips that are taken (machine pin), 64 bytes"
+    )
+    denied_chip_ids: frozenset[bytes] = rule(
+        set_or_none(hexadecimal(64)), 'chips that are never taken; "none" for an empty list'
+    )
     masked_chip_id: Permission = rule(choice(Permission), "whether the host may hide which chip it is")
-    report_ids: frozenset[bytes] | Any_ = rule(or_any(set_of(hexadecimal(32))), "REPORT_ID values (instance pin), 32 bytes")
+    report_ids: frozenset[bytes] | Any_ = rule(
+        or_any(set_of(hexadecimal(32))), "REPORT_ID values (instance pin), 32 bytes"
+    )
     migration_agent: Permission = rule(choice(Permission), "whether the guest may have a migration agent")
     minimum_firmware: tuple[int, ...] | Any_ = rule(
         or_any(dotted(3)), 'the lowest committed firmware version, "major.minor.build"'
@@ -145,11 +153,15 @@ class SnpRules:
     current_mitigations: Mapping[str, int] | Any_ = rule(
         or_any(read_mitigations), "mitigation bits that must be set now, by product line"
     )
-    minimum_abi: tuple[int, ...] | Any_ = rule(or_any(dotted(2)), 'the lowest firmware ABI the guest insists on, "major.minor"')
+    minimum_abi: tuple[int, ...] | Any_ = rule(
+        or_any(dotted(2)), 'the lowest firmware ABI the guest insists on, "major.minor"'
+    )
     guest_policy: Mapping[str, Demand] = rule(
         table(tuple(bit.name for bit in GUEST_POLICY_BITS), choice(Demand)), "required, forbidden or any, bit by bit"
     )
-    unknown_platform_bits: Permission = rule(choice(Permission), "whether PLATFORM_INFO bits may be set that nobody has defined yet")
+    unknown_platform_bits: Permission = rule(
+        choice(Permission), "whether PLATFORM_INFO bits may be set that nobody has defined yet"
+    )
     platform_info: Mapping[str, Demand] = rule(
         table(tuple(bit.name for bit in PLATFORM_INFO_BITS), choice(Demand)), "required, forbidden or any, bit by bit"
     )
@@ -175,8 +187,7 @@ class SnpRules:
 @lru_cache(maxsize=256)
 def _floor_bytes(rules: SnpRules, product: ProductLine, part: Part | None) -> bytes:
     if rules.tcb_floor is ANY:
-        message = "tcb_floor: there is none"
-        raise Misuse(message)
+        raise Misuse("tcb_floor: there is none")
     return rules.tcb_floor[product].for_part(part, product).build(product)
 
 
@@ -209,5 +220,3 @@ def _require_consistency(rules: SnpRules, where: str) -> None:
     only_pinned = all(rules.products[name] is Allowance.PINNED for name in taken)
     if only_pinned and rules.chip_ids is ANY:
         raise wrong(f"{where}.chip_ids", "chips, since every product line taken is pinned", "any")
-
-

@@ -1,7 +1,7 @@
 """How one value of a policy is read: strictly, by exact type, with its unit and range.
 
-A reader takes the value as TOML or JSON gave it and the place it stood in, and returns the value the checks use, or raises
-Misuse. `ANY` is what a policy writes where it does not care; it is never the meaning of an absence.
+A reader takes the value as TOML or JSON gave it and the place it stood in, and returns the value the checks use, or
+raises Misuse. `ANY` is what a policy writes where it does not care; it is never the meaning of an absence.
 """
 
 from collections.abc import Callable, Mapping
@@ -138,9 +138,7 @@ def dotted(parts: int) -> Reader[tuple[int, ...]]:
     return reader
 
 
-def table(
-    names: tuple[str, ...], read: Reader[Value], *, complete: bool = True
-) -> Reader[Mapping[str, Value]]:
+def table(names: tuple[str, ...], read: Reader[Value], *, complete: bool = True) -> Reader[Mapping[str, Value]]:
     """Read a table with these names, all of them if it must be complete; each value as `read` does."""
 
     def reader(value: object, where: str) -> Mapping[str, Value]:
@@ -161,8 +159,7 @@ def refuse_unknown(table_: Mapping[str, object], names: tuple[str, ...], where: 
     """
     for name in table_:
         if name not in names:
-            message = f"policy: {where}: {spell(name)} is not known; expected {', '.join(names)}"
-            raise Misuse(message)
+            raise Misuse(f"policy: {where}: {spell(name)} is not known; expected {', '.join(names)}")
 
 
 def require_names(table_: Mapping[str, object], names: tuple[str, ...], where: str) -> None:

@@ -1,7 +1,7 @@
 """Who answers which question: a table from question id to the function that answers it.
 
-An answer is a pure function of the case. It looks at the policy that asks as `case.policy`. A function for a question that
-nobody declared is refused at import; a question without a function is noticed at every run.
+An answer is a pure function of the case. It looks at the policy that asks as `case.policy`. A function for a question
+that nobody declared is refused at import; a question without a function is noticed at every run.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,7 @@ def answers(question_id: str) -> Callable[[Answering], Answering]:
     Raises ValueError at import for an undeclared question, and for one that is answered already.
     """
     if question_id not in _DECLARED or question_id in ANSWERS:
-        message = f"{question_id}: {'answered twice' if question_id in ANSWERS else 'not declared'}"
-        raise ValueError(message)
+        raise ValueError(f"{question_id}: {'answered twice' if question_id in ANSWERS else 'not declared'}")
 
     def enter(function: Answering) -> Answering:
         ANSWERS[question_id] = function

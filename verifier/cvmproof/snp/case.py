@@ -17,8 +17,8 @@ from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, AttestationRep
 class SnpCase:
     """What the answers look at. `product` and `part` are what the report says of its CPU (version 3 and later).
 
-    A version 2 report does not say: its product line is the endorsement key's, and its part stays unknown. `policy` is the
-    one that asks at the moment.
+    A version 2 report does not say: its product line is the endorsement key's, and its part stays unknown. `policy` is
+    the one that asks at the moment.
     """
 
     evidence: Evidence

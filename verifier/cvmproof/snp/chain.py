@@ -1,8 +1,8 @@
 """The chain from a report's endorsement key to AMD's root: chosen from what was supplied, and examined.
 
-The shape is fixed (ARK, ASK or ASVK, VCEK or VLEK), so nothing searches for paths. Whoever supplied the certificates may
-have added any number of others; the chain that signs the report and holds together is the one examined, and where none
-does, the one that claims to. Everything here is a pure function of the certificates and so is remembered.
+The shape is fixed (ARK, ASK or ASVK, VCEK or VLEK), so nothing searches for paths. Whoever supplied the certificates
+may have added any number of others; the chain that signs the report and holds together is the one examined, and where
+none does, the one that claims to. Everything here is a pure function of the certificates and so is remembered.
 """
 
 import hashlib
@@ -86,17 +86,15 @@ def verify_link(issuer: Certificate, subject: Certificate) -> None:
     Raises Malformed for another name, algorithm or kind of key, InvalidSignature for the rest.
     """
     if subject.issuer != issuer.subject:
-        message = "its issuer is another name than the next certificate's subject"
-        raise Malformed(message)
+        raise Malformed("its issuer is another name than the next certificate's subject")
     if subject.signature_algorithm not in PSS_SHA384:
-        message = "not signed with RSA-PSS, SHA-384 and a salt of 48 bytes"
-        raise Malformed(message)
+        raise Malformed("not signed with RSA-PSS, SHA-384 and a salt of 48 bytes")
     verify_pss_sha384(issuer.spki, subject.signature, subject.tbs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RevocationList:
-    """A revocation list that is, or claims to be, a root's: what is wrong with it, in words; None if it can't be read."""
+    """A revocation list that is, or claims to be, a root's: what is wrong with it, in words; None if unreadable."""
 
     crl: CertificateList | None
     problem: str
@@ -116,7 +114,7 @@ def revocation_lists(crls: tuple[Crl, ...], kind: KeyKind, root: Certificate | N
 
 
 def crl_problem(der: bytes, root: Certificate) -> str:
-    """Say what keeps a revocation list from being this root's; "" where nothing does. Its dates are another question."""
+    """Say what keeps a revocation list from being this root's; "" where nothing does. Dates are another question."""
     examined = _examine_crl(der, root)
     if examined.crl and examined.crl.issuer != root.subject:
         return "its issuer is another name than the root's"
@@ -189,7 +187,9 @@ def _issuer_of(subject: Certificate, candidates: list[Certificate], supplied: li
         return named[0] if named else None
     signers = [candidate for candidate in named if not _link_problem(candidate, subject)]
     vouched = [
-        signer for signer in signers if any(not _link_problem(c, signer) for c in supplied if c.subject == signer.issuer)
+        signer
+        for signer in signers
+        if any(not _link_problem(c, signer) for c in supplied if c.subject == signer.issuer)
     ]
     return (vouched or signers or named)[0]
 

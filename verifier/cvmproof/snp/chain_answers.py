@@ -42,7 +42,11 @@ def vek_profile(case: SnpCase) -> Answer:
 def vek_kind(case: SnpCase) -> Answer:
     """The kind of key must be the one the report names."""
     vek = case.chain.vek
-    return no_key(case, case.signing_key) if vek is None else require(vek.kind is case.signing_key, case.signing_key, vek.kind)
+    return (
+        no_key(case, case.signing_key)
+        if vek is None
+        else require(vek.kind is case.signing_key, case.signing_key, vek.kind)
+    )
 
 
 @answers("snp.vek.product")
@@ -68,7 +72,7 @@ def vek_tcb(case: SnpCase) -> Answer:
 
 @answers("snp.vek.chip_id")
 def vek_chip_id(case: SnpCase) -> Answer:
-    """A VCEK must be the chip's, unless the host masked which it is; a VLEK is no chip's, so the report may not name one.
+    """A VCEK must be the chip's, unless the host masked it; a VLEK is no chip's, so the report may not name one.
 
     A masked CHIP_ID is for `snp.chip_id.masked` to judge.
     """
@@ -125,7 +129,9 @@ def chain_trust_set(case: SnpCase) -> Answer:
         return no_authority(f"not a root of another set than {case.trust.name}", _missing_root(case))
     product = root_product(case.chain.root)
     found = set_of_root(product, case.chain.root_key_sha256) if product else None
-    return require(found in {None, case.trust.name}, f"not a root of another set than {case.trust.name}", found or "of none")
+    return require(
+        found in {None, case.trust.name}, f"not a root of another set than {case.trust.name}", found or "of none"
+    )
 
 
 @answers("snp.chain.product")

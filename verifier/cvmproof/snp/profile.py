@@ -1,7 +1,7 @@
 """AMD's certificate profile: what a root (ARK), an intermediate (ASK, ASVK) and an endorsement key must look like.
 
-Follows AMD 57230 and 58369. Generic path builders refuse these certificates (serial number 0, no key identifiers), so the
-profile is held here, exactly. Each function gives what is wrong in words, or "" where nothing is.
+Follows AMD 57230 and 58369. Generic path builders refuse these certificates (serial number 0, no key identifiers), so
+the profile is held here, exactly. Each function gives what is wrong in words, or "" where nothing is.
 """
 
 import re

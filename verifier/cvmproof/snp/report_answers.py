@@ -63,7 +63,9 @@ def product(case: SnpCase) -> Answer:
     allowance = rules.products[line]
     if allowance is Allowance.PINNED:
         pinned = rules.chip_ids is not ANY and case.report.chip_id in rules.chip_ids
-        return require(pinned, f"{line} only as a chip named in chip_ids", f"{line}, {'named' if pinned else _NOT_PINNED}")
+        return require(
+            pinned, f"{line} only as a chip named in chip_ids", f"{line}, {'named' if pinned else _NOT_PINNED}"
+        )
     return require(allowance is Allowance.ALLOWED, taken, line)
 
 
@@ -85,7 +87,9 @@ def csp_id(case: SnpCase) -> Answer:
     vek, allowed = case.chain.vek, case.policy.snp.csp_ids
     if vek is None:
         return undecided(allowed, Absent(f"certificate of the {case.signing_key} that signed, in AMD's profile"))
-    return is_one_of(vek.csp_id, allowed) if vek.kind is KeyKind.VLEK else failed(allowed, "a key that names no provider")
+    return (
+        is_one_of(vek.csp_id, allowed) if vek.kind is KeyKind.VLEK else failed(allowed, "a key that names no provider")
+    )
 
 
 @answers("snp.vmpl")
