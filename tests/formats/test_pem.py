@@ -73,6 +73,11 @@ def test_too_many_blocks_are_refused() -> None:
     assert refused.value.category is Category.SIZE_LIMIT
 
 
+def test_a_private_key_given_by_mistake_is_not_repeated_in_the_message() -> None:
+    with pytest.raises(Malformed, match="expected a CERTIFICATE block, got b'-----BEGIN PRIVATE KEY-----'$"):
+        read_pem(write_pem(DER, "PRIVATE KEY"))
+
+
 def test_a_certificate_comes_as_der_or_pem() -> None:
     assert certificates(DER) == (DER,)
     assert certificates(ONE + ONE) == (DER, DER)
