@@ -4,6 +4,7 @@ mutmut expects `src/<package>`; this makes such a tree below `build/mutants` out
 that the checkout is never touched. Which mutants may survive, and why, stands in `docs/assurance.md`.
 """
 
+import ast
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ MUTATED = (
 )
 # Tests that exercise it; the others look at files by their place in the checkout, or are slow sweeps over parsers.
 TESTS = ("tests/verifier",)
+CACHES = ("cache", "lru_cache")
 ENOUGH = 0.95
 SKIPPED = ("tests/verifier/cli", "tests/verifier/rendering")
 
@@ -44,6 +46,26 @@ filterwarnings = ["error"]
 """
 
 
+def bare(source: str) -> str:
+    """The source with its module-level functions bare, because mutmut passes over decorated ones.
+
+    A cache is left out: filled before a mutant runs, it would answer in its place. Any other decorator is applied at
+    the end of the module instead.
+    """
+    lines = source.splitlines(keepends=True)
+    later = []
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not (isinstance(called, ast.Name) and called.id in CACHES):
+                later.append(f"{node.name} = {ast.unparse(decorator)}({node.name})\n")
+            for number in range(decorator.lineno, (decorator.end_lineno or decorator.lineno) + 1):
+                lines[number - 1] = "\n"
+    return "".join([*lines, *later])
+
+
 def listed(values: tuple[str, ...]) -> str:
     """A TOML list."""
     return "[" + ", ".join(f'"{value}"' for value in values) + "]"
@@ -55,6 +77,8 @@ def stage() -> None:
         shutil.rmtree(STAGE / name, ignore_errors=True)
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, STAGE / "src", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in {path for pattern in MUTATED for path in STAGE.glob(pattern)}:
+        path.write_text(bare(path.read_text(encoding="utf-8")), encoding="utf-8")
     for name in ("tests", "fixtures", "examples"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, STAGE / name, ignore=shutil.ignore_patterns("__pycache__"))
