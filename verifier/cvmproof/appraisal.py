@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
-from cvmproof.check import Check, Outcome
+from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.claims import SnpClaims
 from cvmproof.errors import Rejected, Undecided
 from cvmproof.spelling import spell_time
@@ -41,6 +41,14 @@ class Pin(StrEnum):
     INSTANCE = "instance"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What one policy asks: the questions that must be answered, each with who asks, and what it leaves open."""
+
+    asked: tuple[tuple[Question, str], ...]
+    left_open: tuple[Check, ...]
+
+
 class Maker:
     """The right to make an appraisal; `cvmproof.appraise` holds the only one."""
 
@@ -52,7 +60,10 @@ MAKER = Maker()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Appraisal:
-    """A verdict with its reasons; `expires_at` is None unless it is accepted."""
+    """A verdict with its reasons; `expires_at` is None unless it is accepted.
+
+    `given` are the answers to the questions of `asked`, in order; `checks` reads them together.
+    """
 
     maker: Maker
     verdict: Verdict
@@ -64,7 +75,8 @@ class Appraisal:
     policy_authority: str
     appraised_at: datetime
     expires_at: datetime | None
-    checks: tuple[Check, ...]
+    asked: tuple[Plan, ...]
+    given: tuple[Answer, ...]
     notes: tuple[str, ...]
     claims: SnpClaims
 
@@ -77,6 +89,13 @@ class Appraisal:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an Appraisal can't be pickled: a stored verdict is not evidence")
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every question with its answer, policy by policy, what was left open last; made when it is read."""
+        asked = [entry for plan in self.asked for entry in plan.asked]
+        answered = [Check(q, answer, by) for (q, by), answer in zip(asked, self.given, strict=True)]
+        return (*answered, *(check for plan in self.asked for check in plan.left_open))
 
     @property
     def failed(self) -> tuple[Check, ...]:

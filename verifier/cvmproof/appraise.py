@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Verdict
+from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Plan, Verdict
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral
@@ -23,7 +23,7 @@ from cvmproof.snp.case import SnpCase, read_case
 from cvmproof.snp.questions import FRESHNESS_QUESTIONS, SNP_QUESTIONS
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.binding import Tee
-from cvmproof_formats.errors import Category, Malformed, Misuse
+from cvmproof_formats.errors import Category, CvmproofError, Malformed, Misuse
 from cvmproof_formats.evidence import Evidence
 
 __all__ = ["appraise", "verify"]
@@ -31,6 +31,10 @@ __all__ = ["appraise", "verify"]
 # Imported for the answers they enter into ANSWERS.
 ANSWERING_MODULES = (bit_answers, chain_answers, freshness_answers, report_answers)
 
+# A result is simulated unless the root it rests on is a vendor's.
+_VENDOR_SET = TrustRoots.production().name
+_ALL_PASSED = {Outcome.PASS}
+_ORDER = tuple(Authority)  # weakest first
 _LEFT_OPEN = Answer(Outcome.UNCONSTRAINED, "any", "not asked")
 _FRESHNESS_IDS = frozenset(question.id for question in FRESHNESS_QUESTIONS)
 # What is asked about REPORT_DATA depends on what the caller expects of it.
@@ -39,14 +43,6 @@ _ASKED_FOR = {
     ExpectedReportData: frozenset({"freshness.report_data"}),
     NoFreshness: frozenset[str](),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plan:
-    """What one policy asks: the questions that must be answered, and the checks left open because it says so."""
-
-    asked: tuple[Question, ...]
-    left_open: tuple[Check, ...]
 
 
 def appraise(
@@ -74,21 +70,23 @@ def appraise(
         freshness=freshness,
         now=at,
     )
-    plans = tuple(zip(policies, _plans(policies, freshness), strict=True))
-    checks = _ask_all(case, plans)
-    verdict = _verdict(checks, plans)
+    plans = _plans(policies, freshness)
+    given = _ask_all(case, plans)
+    verdict = _verdict(given, plans)
+    standing = _standing(tuple(policies))
     return Appraisal(
         maker=MAKER,
         verdict=verdict,
         assurance=Assurance.EVIDENCE_ONLY,
         tee=evidence.tee,
-        simulated=_is_simulated(case),
-        identity_pinned=_pin(policies),
-        identity_pin_source=_pin_source(policies),
-        policy_authority=_authority(policies),
+        simulated=case.chain.root_pinned_in != _VENDOR_SET,
+        identity_pinned=standing.identity_pinned,
+        identity_pin_source=standing.identity_pin_source,
+        policy_authority=standing.policy_authority,
         appraised_at=at,
         expires_at=_expiry(case, policies) if verdict is Verdict.ACCEPTED else None,
-        checks=checks,
+        asked=tuple(plan for _, plan in plans),
+        given=tuple(given),
         notes=_notes(evidence),
         claims=_claims(case),
     )
@@ -119,10 +117,11 @@ def plan_for(policy: Policy, freshness_ids: frozenset[str], *, first: bool) -> P
     for question in SNP_QUESTIONS:
         if question.rule is None and not first:
             continue
+        asked_by = policy.name if question.rule else ""
         if _is_asked(question, policy, freshness_ids):
-            asked.append(question)
+            asked.append((question, asked_by))
         else:
-            left_open.append(Check(question, _LEFT_OPEN, policy.name if question.rule else ""))
+            left_open.append(Check(question, _LEFT_OPEN, asked_by))
     return Plan(asked=tuple(asked), left_open=tuple(left_open))
 
 
@@ -132,70 +131,53 @@ def _is_asked(question: Question, policy: Policy, freshness_ids: frozenset[str])
     return question.rule in {None, "revocation"} or policy.snp.constrains(question.rule or "")
 
 
-def _plans(policies: Sequence[Policy], freshness: Freshness) -> list[Plan]:
-    return [plan_for(policy, _ASKED_FOR[type(freshness)], first=index == 0) for index, policy in enumerate(policies)]
+def _plans(policies: Sequence[Policy], freshness: Freshness) -> tuple[tuple[Policy, Plan], ...]:
+    ids = _ASKED_FOR[type(freshness)]
+    return tuple((policy, plan_for(policy, ids, first=index == 0)) for index, policy in enumerate(policies))
 
 
-def _ask_all(case: SnpCase, plans: Sequence[tuple[Policy, Plan]]) -> tuple[Check, ...]:
-    checks: list[Check] = []
+def _ask_all(case: SnpCase, plans: Sequence[tuple[Policy, Plan]]) -> list[Answer]:
+    """Ask every question of every plan; one answer for each, in order."""
+    given: list[Answer] = []
     for policy, plan in plans:
         case.policy = policy
-        checks += [
-            Check(question, _ask(question, case), policy.name if question.rule else "") for question in plan.asked
-        ]
-        checks += plan.left_open
-    return tuple(checks)
+        given += [_ask(question, case) for question, _ in plan.asked]
+    return given
 
 
 def _ask(question: Question, case: SnpCase) -> Answer:
-    answering = ANSWERS.get(question.id)
-    if answering is None:
-        return Answer(Outcome.ERROR, "an answer", "nobody answers this question")
     try:
-        answer = answering(case)
+        answer = ANSWERS[question.id](case)
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is not yes, and the other checks go on
         return Answer(Outcome.ERROR, "an answer", f"{type(error).__name__}: {error}")
-    if type(answer) is not Answer or type(answer.outcome) is not Outcome:
-        return Answer(Outcome.ERROR, "an answer", type(answer).__name__)
-    return answer
+    if type(answer) is Answer and type(answer.outcome) is Outcome:
+        return answer
+    return Answer(Outcome.ERROR, "an answer", f"{type(answer).__name__}, which is none")
 
 
-def _verdict(checks: tuple[Check, ...], plans: Sequence[tuple[Policy, Plan]]) -> Verdict:
-    outcomes = {check.answer.outcome for check in checks}
+def _verdict(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) -> Verdict:
+    """Accept if there is an answer to every question and each is a pass, or an absence that its policy tolerates."""
+    outcomes = {answer.outcome for answer in given}
     if Outcome.FAIL in outcomes or Outcome.ERROR in outcomes:
         return Verdict.REJECTED
     if Outcome.UNDECIDED in outcomes:
         return Verdict.UNDECIDED
-    return Verdict.ACCEPTED if _all_passed(checks, plans) else Verdict.REJECTED
+    complete = len(given) == sum(len(plan.asked) for _, plan in plans)
+    if complete and (outcomes == _ALL_PASSED or _all_settled(given, plans)):
+        return Verdict.ACCEPTED
+    raise CvmproofError(f"{len(given)} answers, outcomes {sorted(outcomes)}: not what was asked for")
 
 
-def _all_passed(checks: tuple[Check, ...], plans: Sequence[tuple[Policy, Plan]]) -> bool:
-    """Compare what passed with what had to, both in order."""
-    answered = [check for check in checks if check.answer.outcome is not Outcome.UNCONSTRAINED]
-    passed = [check.question for check in answered if check.answer.outcome is Outcome.PASS]
-    required: list[Question] = []
-    for policy, plan in plans:
-        tolerated = _tolerated_absences(checks, policy)
-        required += [question for question in plan.asked if question.id not in tolerated]
-    return len(passed) == len(answered) and passed == required
-
-
-def _tolerated_absences(checks: tuple[Check, ...], policy: Policy) -> frozenset[str]:
-    if policy.revocation is Revocation.REQUIRED:
-        return frozenset()
-    return frozenset(
-        check.id
-        for check in checks
-        if check.asked_by == policy.name
-        and check.question.rule == "revocation"
-        and check.answer.outcome is Outcome.UNCONSTRAINED
+def _all_settled(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) -> bool:
+    tolerated = [
+        policy.revocation is Revocation.IF_AVAILABLE and question.rule == "revocation"
+        for policy, plan in plans
+        for question, _ in plan.asked
+    ]
+    return all(
+        answer.outcome is Outcome.PASS or (absence and answer.outcome is Outcome.UNCONSTRAINED)
+        for answer, absence in zip(given, tolerated, strict=True)
     )
-
-
-def _is_simulated(case: SnpCase) -> bool:
-    """A result is simulated unless the root it rests on is a vendor's."""
-    pins = TrustRoots.production().ark_pins
-    return not any(case.chain.root_key_sha256 in keys for keys in pins.values())
 
 
 def _expiry(case: SnpCase, policies: Sequence[Policy]) -> datetime:
@@ -205,25 +187,30 @@ def _expiry(case: SnpCase, policies: Sequence[Policy]) -> datetime:
     return min(ends)
 
 
-def _pin(policies: Sequence[Policy]) -> Pin:
-    if any(policy.snp.report_ids is not ANY for policy in policies):
-        return Pin.INSTANCE
-    return Pin.MACHINE if any(policy.snp.chip_ids is not ANY for policy in policies) else Pin.NONE
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """What the policies make of a verdict, whatever the evidence: which identity they pin, and whose word they are."""
+
+    identity_pinned: Pin
+    identity_pin_source: Authority | None
+    policy_authority: Authority
 
 
-def _pin_source(policies: Sequence[Policy]) -> str | None:
-    pinning = [p.authority for p in policies if p.snp.report_ids is not ANY or p.snp.chip_ids is not ANY]
-    return _strongest(pinning) if pinning else None
-
-
-def _authority(policies: Sequence[Policy]) -> str:
-    """Whose word the software rests on: every policy had to accept, so the strongest that names software counts."""
+@lru_cache(maxsize=256)
+def _standing(policies: tuple[Policy, ...]) -> Standing:
+    pinning = [p for p in policies if p.snp.report_ids is not ANY or p.snp.chip_ids is not ANY]
+    instance = any(p.snp.report_ids is not ANY for p in pinning)
+    # Every policy had to accept, so of those that name software the strongest word counts.
     naming = [policy.authority for policy in policies if policy.snp.constrains_software]
-    return _strongest(naming) if naming else min((p.authority for p in policies), key=tuple(Authority).index)
+    return Standing(
+        identity_pinned=Pin.INSTANCE if instance else Pin.MACHINE if pinning else Pin.NONE,
+        identity_pin_source=_strongest([p.authority for p in pinning]) if pinning else None,
+        policy_authority=_strongest(naming) if naming else min((p.authority for p in policies), key=_ORDER.index),
+    )
 
 
 def _strongest(authorities: list[Authority]) -> Authority:
-    return max(authorities, key=tuple(Authority).index)
+    return max(authorities, key=_ORDER.index)
 
 
 def _notes(evidence: Evidence) -> tuple[str, ...]:

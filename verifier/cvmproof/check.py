@@ -94,21 +94,26 @@ class Check(NamedTuple):
         return f"{question.id}: expected {self.expected}, got {self.got}: {question.why} ({question.spec})"
 
 
+# An appraisal makes dozens of these; a NamedTuple's own constructor costs twice what it wraps.
+_new = tuple.__new__
+_PASS, _FAIL, _UNDECIDED = Outcome.PASS, Outcome.FAIL, Outcome.UNDECIDED
+
+
 def passed(expected: object, got: object) -> Answer:
     """Answer yes."""
-    return Answer(Outcome.PASS, expected, got)
+    return _new(Answer, (_PASS, expected, got))
 
 
 def failed(expected: object, got: object) -> Answer:
     """Answer no."""
-    return Answer(Outcome.FAIL, expected, got)
+    return _new(Answer, (_FAIL, expected, got))
 
 
 def undecided(expected: object, got: object) -> Answer:
     """Answer that what is at hand does not decide it."""
-    return Answer(Outcome.UNDECIDED, expected, got)
+    return _new(Answer, (_UNDECIDED, expected, got))
 
 
 def require(holds: object, expected: object, got: object) -> Answer:
     """Answer yes exactly if `holds` is True; anything else, however truthy, is a no."""
-    return Answer(Outcome.PASS if holds is True else Outcome.FAIL, expected, got)
+    return _new(Answer, (_PASS if holds is True else _FAIL, expected, got))

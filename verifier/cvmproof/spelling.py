@@ -18,8 +18,10 @@ def spell(value: object) -> str:
         return value.hex() or "nothing"
     if isinstance(value, datetime):
         return spell_time(value)
-    if isinstance(value, frozenset | tuple | list):
+    if isinstance(value, frozenset):
         return _spell_choices(value)
+    if isinstance(value, tuple):
+        return _spell_parts(value)
     return escape(str(value))
 
 
@@ -32,6 +34,11 @@ def escape(text: str, limit: int = TEXT_LIMIT) -> str:
 def spell_time(moment: datetime) -> str:
     """Spell a moment as RFC 3339 in UTC, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _spell_parts(parts: tuple[object, ...]) -> str:
+    """Spell a version's numbers with dots between them, a phrase's parts with spaces."""
+    return ("." if all(type(part) is int for part in parts) else " ").join(spell(part) for part in parts)
 
 
 def _spell_choices(values: Iterable[object]) -> str:

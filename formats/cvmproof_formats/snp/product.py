@@ -25,7 +25,7 @@ class KeyKind(StrEnum):
     VLEK = "VLEK"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
     """One silicon line; microcode numbers compare only within it. Steppings: None for any."""
 

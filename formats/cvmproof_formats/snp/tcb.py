@@ -6,6 +6,7 @@ component, never as integers: each part of the firmware has a security version o
 
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import lt
 from typing import Self
 
 from cvmproof_formats.errors import Malformed
@@ -84,4 +85,6 @@ def read_tcb(data: bytes, product: ProductLine) -> Tcb:
 
 def components_below(tcb: bytes, floor: bytes) -> tuple[int, ...]:
     """List the byte indices at which an 8-byte TCB lies below a floor of the same layout."""
+    if not any(map(lt, tcb, floor)):
+        return ()
     return tuple(i for i in range(TCB_SIZE) if tcb[i] < floor[i])

@@ -1,4 +1,4 @@
-"""Policies read from TOML or JSON, strictly: unknown, missing, repeated or ill-typed values and empty files are refused.
+"""Policies read from TOML or JSON, strictly: unknown, missing, repeated or ill-typed values, empty files are refused.
 
 `extends = "builtin:NAME"` takes from a built-in policy what the file itself does not say, table by table.
 """

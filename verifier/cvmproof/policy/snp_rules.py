@@ -175,6 +175,11 @@ class SnpRules:
         return str(value) not in {"any", "frozenset()"}
 
     @property
+    def products_taken(self) -> frozenset[str]:
+        """The product lines that are not forbidden."""
+        return _products_taken(self)
+
+    @property
     def constrains_software(self) -> bool:
         """Whether the policy says which software may run, by measurement or by who vouched for it."""
         return self.measurements is not ANY or self.id_key_digests is not ANY or self.author_key_digests is not ANY
@@ -182,6 +187,11 @@ class SnpRules:
     def floor_for(self, product: ProductLine, part: Part | None) -> bytes:
         """Give the TCB floor of a product line as 8 bytes; the policy must have one (`read_snp_rules` saw to that)."""
         return _floor_bytes(self, product, part)
+
+
+@lru_cache(maxsize=256)
+def _products_taken(rules: SnpRules) -> frozenset[str]:
+    return frozenset(name for name, allowance in rules.products.items() if allowance is not Allowance.FORBIDDEN)
 
 
 @lru_cache(maxsize=256)

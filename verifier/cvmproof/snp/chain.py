@@ -16,14 +16,17 @@ from cvmproof.collateral.collateral import Crl
 from cvmproof.signature import load_p384_key, verify_p384, verify_pss_sha384
 from cvmproof.snp.profile import (
     crl_signing_problem,
+    intermediate_names,
     intermediate_problem,
     is_leaf,
     leaf_problem,
     root_problem,
+    root_product,
     vek_identity,
 )
+from cvmproof.trust import set_of_root
 from cvmproof_formats.errors import Malformed
-from cvmproof_formats.snp.product import KeyKind
+from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import SIGNED, AttestationReport
 from cvmproof_formats.snp.signature import read_component
 from cvmproof_formats.snp.vek import VekIdentity
@@ -34,7 +37,10 @@ read_certificate_once = lru_cache(maxsize=512)(read_certificate)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chain:
-    """Up to three certificates and what is wrong with each and between them, in words; "" where nothing is."""
+    """Up to three certificates, what they say, and what is wrong with each and between them; "" where nothing is.
+
+    `root_pinned_in` names the compiled-in trust set that has the root's key for the product line it names, if one does.
+    """
 
     leaf: Certificate | None = None
     intermediate: Certificate | None = None
@@ -48,6 +54,10 @@ class Chain:
     intermediate_signature_problem: str = ""
     root_signature_problem: str = ""
     root_key_sha256: bytes = b""
+    vek_tcb: bytes = b""
+    intermediate_for: tuple[ProductLine, KeyKind] | None = None
+    root_product: ProductLine | None = None
+    root_pinned_in: str | None = None
 
     @property
     def holds(self) -> bool:
@@ -164,11 +174,14 @@ def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
     intermediate = _issuer_of(leaf, [c for c in supplied if c.subject != c.issuer and c is not leaf], supplied)
     root = _issuer_of(intermediate, [c for c in supplied if c.subject == c.issuer], supplied) if intermediate else None
     problem = leaf_problem(leaf)
+    vek = None if problem else vek_identity(leaf)
+    product = root_product(root) if root else None
+    key_sha256 = hashlib.sha256(root.spki).digest() if root else b""
     return Chain(
         leaf=leaf,
         intermediate=intermediate,
         root=root,
-        vek=None if problem else vek_identity(leaf),
+        vek=vek,
         key=None if problem else load_p384_key(leaf.spki),
         leaf_problem=problem,
         intermediate_problem=intermediate_problem(intermediate) if intermediate else "",
@@ -176,7 +189,11 @@ def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
         leaf_signature_problem=_link_problem(intermediate, leaf) if intermediate else "",
         intermediate_signature_problem=_link_problem(root, intermediate) if root and intermediate else "",
         root_signature_problem=_link_problem(root, root) if root else "",
-        root_key_sha256=hashlib.sha256(root.spki).digest() if root else b"",
+        root_key_sha256=key_sha256,
+        vek_tcb=vek.tcb.build(vek.product) if vek else b"",
+        intermediate_for=intermediate_names(intermediate) if intermediate else None,
+        root_product=product,
+        root_pinned_in=set_of_root(product, key_sha256) if product else None,
     )
 
 

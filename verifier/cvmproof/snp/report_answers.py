@@ -1,5 +1,7 @@
 """Answers about the report itself, and about what a policy demands of it."""
 
+from functools import lru_cache
+
 from cvmproof.check import Absent, Answer, failed, passed, require, undecided
 from cvmproof.policy.snp_rules import Allowance, CommittedFirmware
 from cvmproof.policy.values import ANY
@@ -9,9 +11,9 @@ from cvmproof_formats.errors import Malformed
 from cvmproof_formats.snp.guest_policy import minimum_abi
 from cvmproof_formats.snp.key_flags import AUTHOR_KEY_EN
 from cvmproof_formats.snp.platform_info import KNOWN
-from cvmproof_formats.snp.product import KeyKind
+from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import GUEST_VMPLS, HOST_REQUESTED, NO_MIGRATION_AGENT
-from cvmproof_formats.snp.tcb import components_below, read_tcb
+from cvmproof_formats.snp.tcb import TCB_SIZE, Tcb, components_below
 
 _NOT_PINNED = "a chip that chip_ids does not name"
 
@@ -26,23 +28,19 @@ def is_one_of(value: object, allowed: object) -> Answer:
 def guest_requested(case: SnpCase) -> Answer:
     """A report that the host asked for says nothing about who holds the guest's keys."""
     vmpl = case.report.vmpl
-    got = "the host's request" if vmpl == HOST_REQUESTED else f"VMPL {vmpl}"
+    got = "the host's request" if vmpl == HOST_REQUESTED else ("VMPL", vmpl)
     return require(vmpl in GUEST_VMPLS, "a guest at VMPL 0 to 3", got)
 
 
 @answers("snp.tcb.layout")
 def tcb_layout(case: SnpCase) -> Answer:
     """All four TCBs must be laid out as the product line has them."""
-    expected = f"TCB_VERSION of {case.product}"
+    expected, report = ("TCB_VERSION of", case.product), case.report
     if case.product is None:
         return _no_product(expected)
-    report = case.report
-    try:
-        for tcb in (report.reported_tcb, report.committed_tcb, report.current_tcb, report.launch_tcb):
-            read_tcb(tcb, case.product)
-    except Malformed as error:
-        return failed(expected, str(error))
-    return passed(expected, expected)
+    tcbs = report.reported_tcb + report.committed_tcb + report.current_tcb + report.launch_tcb
+    problem = _layout_problem(tcbs, case.product)
+    return failed(expected, problem) if problem else passed(expected, expected)
 
 
 @answers("snp.tcb.reported")
@@ -50,23 +48,22 @@ def tcb_reported(case: SnpCase) -> Answer:
     """A platform may report less than it runs, never more."""
     report = case.report
     above = components_below(report.current_tcb, report.reported_tcb)
-    return require(not above, f"at most CURRENT_TCB {report.current_tcb.hex()}", report.reported_tcb)
+    return require(not above, ("at most CURRENT_TCB", report.current_tcb), report.reported_tcb)
 
 
 @answers("snp.product")
 def product(case: SnpCase) -> Answer:
     """The product line must be taken: always, or because this chip is named."""
     rules, line = case.policy.snp, case.product
-    taken = frozenset(name for name, allowance in rules.products.items() if allowance is not Allowance.FORBIDDEN)
     if line is None:
-        return _no_product(taken)
+        return _no_product(rules.products_taken)
     allowance = rules.products[line]
     if allowance is Allowance.PINNED:
         pinned = rules.chip_ids is not ANY and case.report.chip_id in rules.chip_ids
         return require(
             pinned, f"{line} only as a chip named in chip_ids", f"{line}, {'named' if pinned else _NOT_PINNED}"
         )
-    return require(allowance is Allowance.ALLOWED, taken, line)
+    return require(allowance is Allowance.ALLOWED, rules.products_taken, line)
 
 
 @answers("snp.report.version")
@@ -181,7 +178,7 @@ def firmware_minimum(case: SnpCase) -> Answer:
     """The firmware that the platform can't go back behind must reach the minimum, as (major, minor, build)."""
     minimum, committed = case.policy.snp.minimum_firmware, case.report.committed_firmware
     holds = minimum is not ANY and committed >= minimum
-    return require(holds, f"at least {_dotted(minimum)}", _dotted(committed))
+    return require(holds, ("at least", minimum), committed)
 
 
 @answers("snp.firmware.committed")
@@ -194,8 +191,7 @@ def firmware_committed(case: SnpCase) -> Answer:
         holds = committed == current
     else:
         holds = not components_below(report.current_tcb, report.committed_tcb) and committed[1] <= current[1]
-    expected = f"{mode} {report.current_tcb.hex()}, version {_dotted(current[1])}"
-    return require(holds, expected, f"{report.committed_tcb.hex()}, version {_dotted(committed[1])}")
+    return require(holds, (mode, *current), committed)
 
 
 @answers("snp.tcb.floor.reported")
@@ -238,7 +234,7 @@ def mitigations_current(case: SnpCase) -> Answer:
 def guest_policy_abi(case: SnpCase) -> Answer:
     """The guest must insist on a firmware ABI that is new enough."""
     minimum, found = case.policy.snp.minimum_abi, minimum_abi(case.report.policy)
-    return require(minimum is not ANY and found >= minimum, f"at least {_dotted(minimum)}", _dotted(found))
+    return require(minimum is not ANY and found >= minimum, ("at least", minimum), found)
 
 
 @answers("snp.platform_info.unknown")
@@ -248,8 +244,18 @@ def platform_info_unknown(case: SnpCase) -> Answer:
     return require(not unknown, "no bits beyond 7:0", f"{unknown:#x}" if unknown else "none")
 
 
+@lru_cache(maxsize=1024)
+def _layout_problem(tcbs: bytes, product: ProductLine) -> str:
+    try:
+        for start in range(0, len(tcbs), TCB_SIZE):
+            Tcb.read(tcbs[start : start + TCB_SIZE], product)
+    except Malformed as error:
+        return str(error)
+    return ""
+
+
 def _at_least(value: int, minimum: object) -> Answer:
-    return require(isinstance(minimum, int) and value >= minimum, f"at least {minimum}", value)
+    return require(isinstance(minimum, int) and value >= minimum, ("at least", minimum), value)
 
 
 def _reaches_floor(case: SnpCase, tcb: bytes) -> Answer:
@@ -268,12 +274,12 @@ def _has_mitigations(case: SnpCase, vector: int, masks: object) -> Answer:
     mask = masks.get(case.product) if isinstance(masks, dict) else None
     if mask is None:
         return failed(f"mitigations named for {case.product}", "none in this policy")
-    return require(vector & mask == mask, f"at least {mask:#x}", f"{vector:#x}")
+    return require(vector & mask == mask, ("at least bits", _bits(mask)), ("bits", _bits(vector)))
+
+
+def _bits(vector: int) -> frozenset[int]:
+    return frozenset(index for index in range(vector.bit_length()) if vector >> index & 1)
 
 
 def _no_product(expected: object) -> Answer:
     return undecided(expected, Absent("the product line: a version 2 report does not say, its key's certificate would"))
-
-
-def _dotted(version: object) -> str:
-    return ".".join(map(str, version)) if isinstance(version, tuple) else str(version)
