@@ -22,6 +22,13 @@ def test_blocks_come_back_in_order(ders: list[bytes]) -> None:
     assert read_pem(b"".join(write_pem(der) for der in ders)) == tuple(ders)
 
 
+@pytest.mark.parametrize("size", [1, 47, 48, 49, 96, 97, 1700])
+def test_bodies_of_any_length_come_back_in_lines_of_64_columns(size: int) -> None:
+    text = write_pem(bytes(size))
+    assert read_pem(text) == (bytes(size),)
+    assert {len(line) for line in text.split(b"\n")[1:-3]} <= {64}
+
+
 @pytest.mark.parametrize("text", [ONE + b"\n" + ONE, ONE + b"\n\n", b"\n" + ONE, ONE.rstrip(b"\n")])
 def test_empty_lines_around_blocks_and_a_missing_last_newline_are_fine(text: bytes) -> None:
     assert set(read_pem(text)) == {DER}
@@ -61,7 +68,8 @@ def test_ac87_base64_in_another_form_is_refused(body: bytes) -> None:
 
 
 def test_too_much_is_refused_before_it_is_read() -> None:
-    with pytest.raises(Malformed, match="at most 65536 bytes") as refused:
+    assert read_pem(ONE.ljust(64 * 1024, b"\n")) == (DER,)
+    with pytest.raises(Malformed, match="at most 65536 bytes, got 65537") as refused:
         read_pem(bytes(MAXIMUM_PEM + 1))
     assert refused.value.category is Category.SIZE_LIMIT
 
