@@ -4,11 +4,15 @@ from cvmproof_formats.errors import CollateralError
 
 
 class TryLaterError(CollateralError):
-    """It may work another time; `wait` is how many seconds the service asked for, None if it did not say."""
+    """It may work another time; `wait` is how many seconds the service asked for, None if it did not say.
 
-    def __init__(self, message: str, *, wait: float | None = None) -> None:
+    `limited`: there were too many requests, so that an early repetition only makes it worse.
+    """
+
+    def __init__(self, message: str, *, wait: float | None = None, limited: bool = False) -> None:
         super().__init__(message)
         self.wait = wait
+        self.limited = limited
 
 
 class NotThereError(CollateralError):

@@ -21,6 +21,7 @@ from cvmproof_formats.errors import CollateralError, EndpointError
 _HEADERS = {"Accept-Encoding": "identity", "Accept": "*/*", "User-Agent": "cvmproof"}
 _LOOKS_RIGHT = (b"\x30", b"-----BEGIN ")  # a DER SEQUENCE, or PEM
 _SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)  # RFC 9110 section 10.2.3, delay-seconds; ten digits are 300 years
+_LENGTH = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 def open_client(
@@ -62,8 +63,8 @@ def _expect_ok(response: httpx.Response, url: str, now: datetime) -> None:
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         wait = _retry_after(response.headers.get("retry-after", ""), now)
         until = "" if wait is None else f", and asks to wait until {now + timedelta(seconds=wait):%Y-%m-%d %H:%M:%S %Z}"
-        raise TryLaterError(f"{url}: the service has had too many requests ({status}){until}", wait=wait)
-    if response.is_redirect:
+        raise TryLaterError(f"{url}: the service has had too many requests ({status}){until}", wait=wait, limited=True)
+    if response.has_redirect_location:
         target = response.headers["location"]
         raise CollateralError(f"{url}: expected the object, got a redirect to {target!r:.120}; none is followed")
     if response.is_server_error:
@@ -78,7 +79,7 @@ def _expect_ok(response: httpx.Response, url: str, now: datetime) -> None:
 def _read_body(response: httpx.Response, url: str, limit: int, progress: Callable[[int], None]) -> bytes:
     body = b""
     declared = response.headers.get("content-length", "")
-    if _SECONDS.fullmatch(declared) and int(declared) > limit:
+    if _LENGTH.fullmatch(declared) and int(declared) > limit:
         raise CollateralError(f"{url}: expected at most {limit} bytes, got {declared} announced")
     for chunk in response.iter_raw():
         body += chunk
@@ -102,5 +103,5 @@ def _unreachable(error: httpx.HTTPError, url: str) -> CollateralError | Endpoint
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return EndpointError(f"{url}: the server's certificate is not trusted: {cause.verify_message}")
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     return TryLaterError(f"{url}: could not be had: {str(error) or type(error).__name__}")

@@ -21,7 +21,7 @@ from cvmproof.collateral.answer import NotThereError, TryLaterError
 from cvmproof.collateral.endpoint import AMD_KDS, read_endpoint
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
 from cvmproof.collateral.store import CollateralStore, State, expect_aware, size_limit
-from cvmproof_formats.errors import Category, CollateralError
+from cvmproof_formats.errors import Category, CollateralError, Misuse
 from cvmproof_formats.snp.product import KeyKind
 
 if TYPE_CHECKING:
@@ -85,11 +85,12 @@ class KdsClient:
     ) -> None:
         """Take a store, the service's address, and a file of CA certificates in place of the system's.
 
-        Raises EndpointError for an address that is not one we go to.
+        Raises EndpointError for an address that is not one we go to, Misuse for a file without CA certificates.
         """
         self._store = store
         self._endpoint = read_endpoint(base_url, store.trust)
-        self._ca_file = ca_file
+        # The system's CAs, host names checked: there is no way to ask for less.
+        self._context = _context(ca_file)
         self._limits = limits or Limits()
         self._progress = progress
         self._monotonic = monotonic
@@ -109,11 +110,11 @@ class KdsClient:
         if not any(self._is_due(key, now) for key in keys):
             return tuple(Fetched(key=key, outcome=Outcome.KEPT) for key in keys)
         with self._session(now, ends) as session:
-            attempted = [self._attempt(key, session) for key in keys]
-        errors = [found for found in attempted if isinstance(found, CollateralError)]
+            attempted = self._attempt_all(keys, session)
+        errors = [found for found in attempted.values() if isinstance(found, CollateralError)]
         if errors:
             raise _together(errors)
-        return tuple(found for found in attempted if isinstance(found, Fetched))
+        return tuple(found for found in attempted.values() if isinstance(found, Fetched))
 
     @contextmanager
     def _session(self, now: datetime, ends: float) -> Iterator["_Session"]:
@@ -122,11 +123,19 @@ class KdsClient:
         def remaining() -> float:
             return ends - self._monotonic()
 
-        # The system's CAs, host names checked: there is no way to ask for less.
-        context = ssl.create_default_context(cafile=self._ca_file)
         limits = self._limits
-        with download.open_client(context, remaining, connect_timeout=limits.connect, read_timeout=limits.read) as http:
+        with download.open_client(
+            self._context, remaining, connect_timeout=limits.connect, read_timeout=limits.read
+        ) as http:
             yield _Session(http=http, now=now, remaining=remaining)
+
+    def _attempt_all(self, keys: tuple[Wanted, ...], session: "_Session") -> dict[Wanted, Fetched | CollateralError]:
+        attempted: dict[Wanted, Fetched | CollateralError] = {}
+        for key in keys:
+            # Without the chain above it nothing can be verified, and the chain's own failure says it all.
+            if not isinstance(attempted.get(_chain_above(key)), CollateralError):
+                attempted[key] = self._attempt(key, session)
+        return attempted
 
     def _attempt(self, key: Wanted, session: "_Session") -> Fetched | CollateralError:
         try:
@@ -188,11 +197,13 @@ class KdsClient:
         raise CollateralError(f"{key}: not attempted")  # a retry context attempts at least once, or raises
 
     def _wait_before_next(self, error: Exception, session: "_Session") -> bool | float:
-        if not isinstance(error, TryLaterError) or session.remaining() <= self._limits.first_wait:
+        if not isinstance(error, TryLaterError):
             return False
-        if error.wait is None:
-            return True
-        return error.wait + 0.01 if error.wait < session.remaining() else False
+        wait = self._limits.limited_wait if error.limited and error.wait is None else error.wait
+        if wait is None:
+            return session.remaining() > self._limits.first_wait
+        # A little longer than asked, so that the pause is over when the wait is.
+        return wait + 0.01 if wait < session.remaining() else False
 
     def _get_once(self, key: Wanted, session: "_Session") -> bytes:
         from cvmproof.collateral import download  # noqa: PLC0415 -- as in `_session`
@@ -234,6 +245,13 @@ class _Session:
     http: "httpx.Client"
     now: datetime
     remaining: Callable[[], float]
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise Misuse(f"CA certificates {ca_file}: cannot be read: {error.strerror or error}") from error
 
 
 def _in_order(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:

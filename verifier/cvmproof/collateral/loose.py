@@ -22,6 +22,7 @@ from cvmproof_formats.x509 import Certificate, common_name, read_certificate, re
 
 MAXIMUM_FILES = 1_000
 MAXIMUM_SIZE = 64 * 1024  # bytes; the limit of a revocation list, the largest thing expected
+MAXIMUM_OBJECTS = 64  # that concern one report: a chain, its lists, and room for several issues of each
 _CRL_LABEL = "X509 CRL"  # RFC 7468 section 6
 
 
@@ -105,12 +106,18 @@ def load_loose(folder: Path, wanted: Iterable[Wanted]) -> Collateral:
     keys = frozenset(wanted)
     issuers = {f"ARK-{key.product}" for key in keys if isinstance(key, CrlKey)}
     objects = [read_objects(path) for path in loose_files(folder)]
-    return Collateral().merged(
+    found = Collateral().merged(
         Collateral(
             certificates=tuple(der for one in objects for der in one.certificates if concerns(der, keys)),
             crls=tuple(Crl(der=der) for one in objects for der in one.crls if one.reason or _issuer(der) in issuers),
         )
     )
+    if len(found.certificates) + len(found.crls) > MAXIMUM_OBJECTS:
+        message = (
+            f"collateral folder {folder}: expected at most {MAXIMUM_OBJECTS} loose objects for one report, got more"
+        )
+        raise CollateralError(message, category=Category.SIZE_LIMIT)
+    return found
 
 
 def concerns(der: bytes, wanted: frozenset[Wanted]) -> bool:

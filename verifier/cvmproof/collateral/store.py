@@ -222,7 +222,7 @@ class CollateralStore:
         # Both kinds of chain end in one ARK: it comes from whichever chain is here, the list's own kind first.
         kinds = tuple(KeyKind) if key.kind is None else (key.kind, *(kind for kind in KeyKind if kind != key.kind))
         chains = tuple(ChainKey(product=key.product, kind=kind) for kind in kinds)
-        stored = next((chain for chain in chains if self.path(chain).exists()), chains[0])
+        stored = next((chain for chain in chains if self._content(chain) is not None), chains[0])
         return self.chain(stored).ark
 
     def _expect_no_rollback(self, key: Wanted, data: bytes) -> None:

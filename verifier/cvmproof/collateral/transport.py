@@ -1,7 +1,8 @@
 """One deadline over everything a connection does.
 
 Timeouts of HTTP libraries start anew with every read, so a peer that sends one byte now and then holds a connection for
-as long as it likes. Here each wait is cut to what is left of the deadline. Imported only when something is fetched.
+as long as it likes. Here each wait is cut to what is left of the deadline; only the resolver, which takes
+no timeout, keeps its own. Imported only when something is fetched.
 """
 
 import ssl

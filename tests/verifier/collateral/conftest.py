@@ -1,0 +1,82 @@
+"""A store in a temporary folder and the SIMULATED service that fills it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cvmproof.collateral.kds import KdsClient, Limits
+from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey
+from cvmproof.collateral.store import CollateralStore
+from cvmproof.trust import TrustRoots
+from cvmproof_formats.pem import write_pem
+from cvmproof_formats.snp.product import KeyKind, ProductLine
+from cvmproof_simulator.ca import AmdCa
+from cvmproof_simulator.kds import FakeKds
+from cvmproof_simulator.psp import SoftwarePsp
+
+# Waits short enough for a test, long enough for a machine of two busy cores.
+QUICK = Limits(connect=2.0, read=1.0, deadline=5.0, first_wait=0.001, longest_wait=0.002, limited_wait=0.001)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def psp() -> SoftwarePsp:
+    return SoftwarePsp(ProductLine.MILAN)
+
+
+@pytest.fixture
+def ca(psp: SoftwarePsp) -> AmdCa:
+    return psp.authorities
+
+
+@pytest.fixture
+def vcek(psp: SoftwarePsp) -> VcekKey:
+    return VcekKey(product=psp.product, hwid=psp.chip_id, tcb=psp.reported_tcb)
+
+
+@pytest.fixture
+def chain() -> ChainKey:
+    return ChainKey(product=ProductLine.MILAN, kind=KeyKind.VCEK)
+
+
+@pytest.fixture
+def crl() -> CrlKey:
+    return CrlKey(product=ProductLine.MILAN, kind=KeyKind.VCEK)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CollateralStore:
+    return CollateralStore(folder=tmp_path / "collateral", trust=TrustRoots.simulated())
+
+
+@pytest.fixture
+def filled(
+    store: CollateralStore, ca: AmdCa, psp: SoftwarePsp, chain: ChainKey, crl: CrlKey, vcek: VcekKey, now: datetime
+) -> CollateralStore:
+    """A store that has everything for one chip, the list issued ten days ago."""
+    store.put(chain, write_pem(ca.ask) + write_pem(ca.ark), now)
+    store.put(crl, ca.crl(now - timedelta(days=10)), now)
+    store.put(vcek, psp.vek(), now)
+    return store
+
+
+@pytest.fixture
+def kds(psp: SoftwarePsp, now: datetime) -> Iterator[FakeKds]:
+    with FakeKds(psp, issued=now - timedelta(days=1)) as service:
+        yield service
+
+
+@pytest.fixture
+def client(store: CollateralStore, kds: FakeKds) -> KdsClient:
+    return KdsClient(store, kds.url, limits=QUICK)
+
+
+@pytest.fixture
+def client_with(store: CollateralStore, kds: FakeKds) -> Callable[[Limits], KdsClient]:
+    return lambda limits: KdsClient(store, kds.url, limits=limits)

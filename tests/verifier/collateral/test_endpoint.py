@@ -1,0 +1,75 @@
+import pytest
+
+from cvmproof.collateral.endpoint import AMD_KDS, read_endpoint
+from cvmproof.trust import TrustRoots
+from cvmproof_formats.errors import Category, EndpointError
+
+
+@pytest.mark.parametrize("url", [AMD_KDS, "https://kds.example:8443", "https://kds.example/", "https://[::1]:8443"])
+@pytest.mark.parametrize("trust", [TrustRoots.production(), TrustRoots.simulated()], ids=lambda trust: trust.name)
+def test_https_is_taken_whatever_the_trust_set(url: str, trust: TrustRoots) -> None:
+    assert read_endpoint(url, trust).url == url.removesuffix("/")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000"])
+def test_plain_http_is_taken_from_loopback_under_simulated_trust(url: str) -> None:
+    assert read_endpoint(url, TrustRoots.simulated()).url == url
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "http://kdsintf.amd.com"])
+def test_ac_113_plain_http_is_refused_under_production_trust(url: str) -> None:
+    with pytest.raises(EndpointError, match="expected https, got 'http'") as caught:
+        read_endpoint(url, TrustRoots.production())
+    assert caught.value.category is Category.ENDPOINT
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:8000",
+        "http://127.1:8000",
+        "http://2130706433",
+        "http://0x7f.1",
+        "http://10.0.0.1",
+        "http://127.0.0.1.example",
+        "http://kdsintf.amd.com",
+        "http://[::ffff:127.0.0.1]:8000",
+        "ftp://127.0.0.1",
+        "file://127.0.0.1",
+        "unix://127.0.0.1",
+        "127.0.0.1:8000",
+    ],
+)
+def test_ac_113_plain_http_is_refused_where_the_address_is_not_literally_loopback(url: str) -> None:
+    with pytest.raises(EndpointError, match="KDS address: expected https") as caught:
+        read_endpoint(url, TrustRoots.simulated())
+    assert caught.value.category is Category.ENDPOINT
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://",
+        "https:///path",
+        "https://user@kds.example",
+        "https://user:secret@kds.example",
+        "https://@kds.example",
+        "https://kds.example/path",
+        "https://kds.example?x=1",
+        "https://kds.example#x",
+        "https://kds.example:port",
+        "https://kds.example:99999",
+        "https://kds.example:0",
+        "https://kds..example",
+        "https://" + "k" * 64 + ".example",
+        "https://kds example",
+        "https://kds.example\r\nX: y",
+        "https://kds.exämple",
+        "https://[::1",
+    ],
+)
+def test_an_address_that_is_more_or_less_than_a_host_is_refused(url: str) -> None:
+    with pytest.raises(EndpointError, match="KDS address") as caught:
+        read_endpoint(url, TrustRoots.simulated())
+    assert caught.value.category is Category.ENDPOINT
