@@ -76,6 +76,12 @@ def expect(data: bytes, offset: int, end: int, tag: int, what: str) -> tuple[int
 
     Raises Malformed, naming `what`, for another tag and as `read` does.
     """
+    start = offset + 2
+    # Nearly every element is short and as expected; what is not takes the long way, and any fault is found there.
+    if start <= end and data[offset] == tag and data[offset + 1] < _HIGH_BIT:
+        stop = start + data[offset + 1]
+        if stop <= end:
+            return start, stop
     got, start, stop = read(data, offset, end)
     if got != tag:
         raise Malformed(f"{what} at offset {offset}: expected tag {tag:#04x}, got {got:#04x}")
