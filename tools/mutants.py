@@ -7,6 +7,7 @@ that the checkout is never touched. Which mutants may survive, and why, stands i
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ MUTATED = (
 )
 # Tests that exercise it; the others look at files by their place in the checkout, or are slow sweeps over parsers.
 TESTS = ("tests/verifier",)
+COUNTER = re.compile(r"[\u2800-\u28ff] (?:(\d+)/(\d+) )?")  # mutmut's spinner, then how far it is
 CACHES = ("cache", "lru_cache")
 ENOUGH = 0.95
 SKIPPED = ("tests/verifier/cli", "tests/verifier/rendering")
@@ -91,9 +93,17 @@ def stage() -> None:
 
 
 def mutmut(*arguments: str) -> int:
-    """Run mutmut in the staged tree; its exit code."""
+    """Run mutmut in the staged tree; its exit code. Its counter turns on a terminal only, elsewhere it steps."""
     command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
-    return subprocess.run(command, cwd=STAGE, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, check=False).returncode
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    if sys.stdout.isatty():
+        return subprocess.run(command, cwd=STAGE, env=environment, check=False).returncode
+    with subprocess.Popen(command, cwd=STAGE, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout or ():
+            count = COUNTER.match(line)
+            if not count or (count[1] and (int(count[1]) % 100 == 0 or count[1] == count[2])):
+                print(line.rstrip(), flush=True)
+    return run.returncode
 
 
 def killed_share() -> float:
