@@ -124,7 +124,7 @@ def test_a_function_fits_on_a_screen(name: str) -> None:
     assert long_functions(EVERY_MODULE[name]) == []
 
 
-@pytest.mark.parametrize("name", EVERY_MODULE)
+@pytest.mark.parametrize("name", [n for n in EVERY_MODULE if not n.startswith("tests/")])
 def test_a_module_says_what_it_is(name: str) -> None:
     assert ast.get_docstring(ast.parse(EVERY_MODULE[name])), f"{name} has no docstring"
 
