@@ -27,6 +27,8 @@ _LEAF_NAMES = {"SEV-VCEK": KeyKind.VCEK, "SEV-VLEK": KeyKind.VLEK}
 _CA_CRITICAL = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
 _X509_V3 = 3
 
+_key_usage_once = lru_cache(maxsize=256)(key_usage)
+
 
 def name_of(certificate: Certificate) -> str:
     """Give the subject's common name, "" where it has none that can be read."""
@@ -56,6 +58,7 @@ def intermediate_names(certificate: Certificate) -> tuple[ProductLine, KeyKind] 
     return product, KeyKind.VLEK if found[1] else KeyKind.VCEK
 
 
+@lru_cache(maxsize=256)
 def vek_identity(certificate: Certificate) -> VekIdentity:
     """Read what an endorsement key's certificate says about it.
 
@@ -104,7 +107,7 @@ def root_problem(certificate: Certificate) -> str:
 def crl_signing_problem(certificate: Certificate) -> str:
     """Say what keeps a root from signing a CRL."""
     try:
-        usage = key_usage(certificate)
+        usage = _key_usage_once(certificate)
     except Malformed as error:
         return str(error)
     return "" if usage is not None and usage.crl_sign else "its key usage lacks cRLSign"
@@ -112,7 +115,7 @@ def crl_signing_problem(certificate: Certificate) -> str:
 
 def _authority_problem(certificate: Certificate, *, path_lengths: tuple[int | None, ...]) -> str:
     try:
-        constraints, usage = basic_constraints(certificate), key_usage(certificate)
+        constraints, usage = basic_constraints(certificate), _key_usage_once(certificate)
         load_rsa_key(certificate.spki)
     except Malformed as error:
         return str(error)
