@@ -107,6 +107,12 @@ def test_of_two_intermediates_the_newer_stays(
             Category.SIGNATURE,
             "signature by the key above it",
         ),
+        (
+            "vlek-named-vcek.der",
+            SoftwarePsp(ProductLine.MILAN, KeyKind.VLEK).vek(common_name="SEV-VCEK"),
+            Category.MALFORMED,
+            "expected a hardware id",
+        ),
         ("server.der", AmdCa(ProductLine.MILAN).with_ask(common_name="server").ask, Category.CHAIN, "AMD's names"),
     ],
 )

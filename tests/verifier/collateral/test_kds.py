@@ -1,3 +1,4 @@
+import itertools
 import json
 import logging
 import ssl
@@ -279,6 +280,17 @@ def test_ac_114_a_slow_body_ends_at_the_deadline(
         client.fetch([chain], now)
     assert time.monotonic() - before < 2
     assert caught.value.category is Category.UNAVAILABLE
+
+
+def test_ac_114_past_the_deadline_nothing_is_sent(
+    store: CollateralStore, kds: FakeKds, chain: ChainKey, now: datetime
+) -> None:
+    clock = itertools.count(step=100)
+    client = KdsClient(store, kds.url, limits=QUICK, monotonic=lambda: next(clock))
+    with pytest.raises(CollateralError, match="the deadline of the whole fetch has passed") as caught:
+        client.fetch([chain], now)
+    assert caught.value.category is Category.UNAVAILABLE
+    assert kds.requests == ()
 
 
 def test_ac_114_an_endless_body_is_not_kept_in_memory(
@@ -654,12 +666,17 @@ def test_ac_118_two_hundred_fetches_leave_no_descriptor_and_no_thread(
     for number in range(5):
         fetch(number)
     settle()
-    before = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+    before = descriptors_and_threads()
     for number in range(200):
         fetch(number)
     settle()
-    after = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
-    assert after <= before
+    after = descriptors_and_threads()
+    assert after[0] <= before[0]
+    assert after[1] <= before[1]
+
+
+def descriptors_and_threads() -> tuple[int, int]:
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
 
 def settle() -> None:

@@ -3,12 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from cvmproof.collateral import loose
 from cvmproof.collateral.collateral import Crl
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
-from cvmproof.collateral.loose import MAXIMUM_FILES, MAXIMUM_OBJECTS, load_loose, loose_files
+from cvmproof.collateral.loose import MAXIMUM_FILES, load_loose, loose_files
 from cvmproof.collateral.store import CollateralStore
 from cvmproof_formats.errors import Category, CollateralError
 from cvmproof_formats.pem import write_pem
+from cvmproof_formats.snp import vek
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.tcb import Tcb
 from cvmproof_simulator.ca import AmdCa
@@ -77,6 +79,11 @@ def test_a_bad_list_is_not_absent(tmp_path: Path, wanted: tuple[Wanted, ...], ca
     assert [len(crl.der) for crl in load_loose(tmp_path, wanted).crls] == [len(cut), len(text), 64 * 1024 + 1]
 
 
+def test_a_leaf_outside_amds_profile_is_left_out(tmp_path: Path, wanted: tuple[Wanted, ...], psp: SoftwarePsp) -> None:
+    (tmp_path / "leaf.der").write_bytes(psp.vek(drop=(vek.HWID,)))
+    assert load_loose(tmp_path, wanted).certificates == ()
+
+
 def test_folders_and_hidden_files_are_passed_over(tmp_path: Path, wanted: tuple[Wanted, ...], psp: SoftwarePsp) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "vcek.der").write_bytes(psp.vek())
@@ -102,13 +109,14 @@ def test_a_folder_of_too_many_files_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_objects_than_one_report_can_need_are_refused(
-    tmp_path: Path, wanted: tuple[Wanted, ...], ca: AmdCa, now: datetime
+    tmp_path: Path, wanted: tuple[Wanted, ...], ca: AmdCa, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(MAXIMUM_OBJECTS):
+    monkeypatch.setattr(loose, "MAXIMUM_OBJECTS", 3)
+    for number in range(3):
         (tmp_path / str(number)).write_bytes(ca.crl(now, number=number))
-    assert len(load_loose(tmp_path, wanted).crls) == MAXIMUM_OBJECTS
+    assert len(load_loose(tmp_path, wanted).crls) == 3
     (tmp_path / "one more").write_bytes(ca.ask)
-    with pytest.raises(CollateralError, match="expected at most 64 loose objects for one report") as caught:
+    with pytest.raises(CollateralError, match="expected at most 3 loose objects for one report") as caught:
         load_loose(tmp_path, wanted)
     assert caught.value.category is Category.SIZE_LIMIT
 

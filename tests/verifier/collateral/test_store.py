@@ -19,7 +19,7 @@ from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.x509 import Extension, KeyUsage
 from cvmproof_simulator.ca import AmdCa
 from cvmproof_simulator.keys import checked_in_keys
-from cvmproof_simulator.psp import SoftwarePsp
+from cvmproof_simulator.psp import SoftwarePsp, spki_of
 
 YEARS = timedelta(days=366)
 
@@ -274,6 +274,11 @@ LeafForger = Callable[[SoftwarePsp], bytes]
             "expected TCB",
         ),
         (lambda psp: SoftwarePsp(ProductLine.GENOA).vek(), Category.MALFORMED, "issuer"),
+        (
+            lambda psp: psp.authorities.leaf(SoftwarePsp(ProductLine.GENOA).identity, spki_of(psp.endorsement_key)),
+            Category.COLLATERAL_MISMATCH,
+            "expected a Milan VCEK, got a Genoa VCEK",
+        ),
         (lambda psp: psp.vek(signed_by=checked_in_keys(ProductLine.GENOA).ask), Category.SIGNATURE, "signature"),
         (lambda psp: psp.vek(common_name="VCEK"), Category.CHAIN, "name"),
         (lambda psp: psp.vek(serial=1), Category.CHAIN, "serial"),

@@ -15,14 +15,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from cvmproof.collateral.answer import NotThereError, TryLaterError
 from cvmproof.collateral.endpoint import AMD_KDS, read_endpoint
-from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
-from cvmproof.collateral.store import CollateralStore, State, expect_aware, size_limit
+from cvmproof.collateral.keys import VcekKey, Wanted
+from cvmproof.collateral.store import CollateralStore, State, expect_aware
 from cvmproof_formats.errors import Category, CollateralError, Misuse
-from cvmproof_formats.snp.product import KeyKind
 
 if TYPE_CHECKING:
     import httpx
@@ -133,7 +132,7 @@ class KdsClient:
         attempted: dict[Wanted, Fetched | CollateralError] = {}
         for key in keys:
             # Without the chain above it nothing can be verified, and the chain's own failure says it all.
-            if not isinstance(attempted.get(_chain_above(key)), CollateralError):
+            if not isinstance(attempted.get(key.chain), CollateralError):
                 attempted[key] = self._attempt(key, session)
         return attempted
 
@@ -174,7 +173,7 @@ class KdsClient:
 
     def _renew_chain(self, key: VcekKey, session: "_Session") -> None:
         """Fetch the chain again: AMD has put a new key under an intermediate's old name before (Genoa, 2022)."""
-        chain = ChainKey(product=key.product, kind=KeyKind.VCEK)
+        chain = key.chain
         with self._store.lock(chain, session.remaining()):
             stored = self._store.look(chain, session.now)
             if stored is None or not timedelta(0) <= session.now - stored.stored < _CHAIN_SETTLED:
@@ -183,18 +182,14 @@ class KdsClient:
     def _get(self, key: Wanted, session: "_Session") -> bytes:
         import stamina  # noqa: PLC0415 -- needed only where something is fetched
 
-        attempts = stamina.retry_context(
-            on=lambda error: self._wait_before_next(error, session),
+        caller = stamina.RetryingCaller(
             attempts=self._limits.attempts,
             timeout=self._limits.deadline,
             wait_initial=self._limits.first_wait,
             wait_max=self._limits.longest_wait,
             wait_jitter=self._limits.first_wait,
         )
-        for attempt in attempts:
-            with attempt:
-                return self._get_once(key, session)
-        raise CollateralError(f"{key}: not attempted")  # a retry context attempts at least once, or raises
+        return caller(lambda error: self._wait_before_next(error, session), self._get_once, key, session)
 
     def _wait_before_next(self, error: Exception, session: "_Session") -> bool | float:
         if not isinstance(error, TryLaterError):
@@ -213,7 +208,7 @@ class KdsClient:
             return download.download(
                 session.http,
                 self._endpoint.url + key.url_path,
-                limit=size_limit(key),
+                limit=key.size_limit,
                 now=session.now,
                 progress=lambda size: self._progress(key, size) if self._progress else None,
             )
@@ -257,21 +252,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 def _in_order(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
     """Put chains first, and those that are needed to verify the rest among them."""
     keys = tuple(wanted)
-    above = (_chain_above(key) for key in keys)
-    chains = dict.fromkeys(key for key in above)
-    return tuple(dict.fromkeys((*chains, *keys)))
-
-
-def _chain_above(key: Wanted) -> ChainKey:
-    match key:
-        case ChainKey():
-            return key
-        case CrlKey():
-            return ChainKey(product=key.product, kind=key.kind or KeyKind.VCEK)
-        case VcekKey():
-            return ChainKey(product=key.product, kind=KeyKind.VCEK)
-        case _:
-            assert_never(key)
+    return tuple(dict.fromkeys((*(key.chain for key in keys), *keys)))
 
 
 def _together(errors: list[CollateralError]) -> CollateralError:

@@ -6,10 +6,13 @@ else a path of the store says is not a name (`key_at`). URLs follow AMD 57230 (V
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 from cvmproof_formats.errors import Malformed
-from cvmproof_formats.snp.product import KeyKind, ProductLine
+from cvmproof_formats.snp.product import KeyKind, ProductLine, part_of_cpuid
+from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, AttestationReport
 from cvmproof_formats.snp.tcb import Tcb
+from cvmproof_formats.x509 import MAXIMUM_CERTIFICATE, MAXIMUM_CRL
 
 # AMD 57230: a chip is named by its whole CHIP_ID, from Turin on by its first 8 bytes.
 HWID_SIZES = {ProductLine.MILAN: 64, ProductLine.GENOA: 64, ProductLine.TURIN: 8}
@@ -34,6 +37,7 @@ class VcekKey:
     product: ProductLine
     hwid: bytes
     tcb: Tcb
+    size_limit: ClassVar[int] = MAXIMUM_CERTIFICATE  # bytes
 
     def __post_init__(self) -> None:
         _expect_product(self.product)
@@ -56,6 +60,11 @@ class VcekKey:
         query = "&".join(f"{name}={levels[part]:d}" for name, part in _SPL_PARAMETERS if part in levels)
         return f"/vcek/v1/{self.product.value}/{self.hwid.hex()}?{query}"
 
+    @property
+    def chain(self) -> "ChainKey":
+        """The chain that it is verified under."""
+        return ChainKey(product=self.product, kind=KeyKind.VCEK)
+
     def __str__(self) -> str:
         return f"VCEK of {self.product} chip {self.hwid[:8].hex()} at {self.tcb}"
 
@@ -66,6 +75,7 @@ class ChainKey:
 
     product: ProductLine
     kind: KeyKind
+    size_limit: ClassVar[int] = 3 * MAXIMUM_CERTIFICATE  # bytes; two certificates in PEM
 
     def __post_init__(self) -> None:
         _expect_product(self.product)
@@ -81,6 +91,11 @@ class ChainKey:
         """Path of AMD's URL for it."""
         return f"/{self.kind.value.lower()}/v1/{self.product.value}/cert_chain"
 
+    @property
+    def chain(self) -> "ChainKey":
+        """Itself: its root is pinned."""
+        return self
+
     def __str__(self) -> str:
         return f"{self.product} {self.kind} certificate chain"
 
@@ -91,6 +106,7 @@ class CrlKey:
 
     product: ProductLine
     kind: KeyKind | None
+    size_limit: ClassVar[int] = MAXIMUM_CRL  # bytes
 
     def __post_init__(self) -> None:
         _expect_product(self.product)
@@ -113,6 +129,11 @@ class CrlKey:
             raise Malformed(f"{self}: expected VCEK or VLEK, got no kind; AMD serves revocation lists by kind")
         return f"/{self.kind.value.lower()}/v1/{self.product.value}/crl"
 
+    @property
+    def chain(self) -> ChainKey:
+        """A chain whose root it is verified under; both kinds have the same."""
+        return ChainKey(product=self.product, kind=self.kind or KeyKind.VCEK)
+
     def __str__(self) -> str:
         return f"{self.product} {self.kind or 'imported'} revocation list"
 
@@ -130,6 +151,18 @@ def wanted_for(*, product: ProductLine, kind: KeyKind, chip_id: bytes, tcb: Tcb)
     if kind is KeyKind.VLEK or not any(chip_id):
         return shared
     return (*shared, VcekKey(product=product, hwid=chip_id[: HWID_SIZES[product]], tcb=tcb))
+
+
+def possible_products(report: AttestationReport) -> tuple[ProductLine, ...]:
+    """Tell which product lines a report may be of: the one of its CPU, which version 2 does not name.
+
+    Raises Malformed (UNSUPPORTED) for a CPU without a root key here.
+    """
+    if report.version >= FIRST_VERSION_WITH_CPUID:
+        return (part_of_cpuid(report.cpuid_family, report.cpuid_model, report.cpuid_stepping).product,)
+    if any(report.chip_id) and not any(report.chip_id[HWID_SIZES[ProductLine.TURIN] :]):
+        return (ProductLine.TURIN,)
+    return (ProductLine.MILAN, ProductLine.GENOA)
 
 
 def key_at(path: PurePosixPath) -> Wanted | None:

@@ -60,11 +60,10 @@ def _entries(folder: Path) -> Iterator[Path]:
 def read_objects(path: Path) -> Objects:
     """Tell what one file holds. What calls itself a revocation list is given out even if it cannot be read as one."""
     content = read_bounded(path, MAXIMUM_SIZE)
-    if content is None:
-        return Objects(reason="expected a file, got none")
-    found = _too_large() if len(content.data) > MAXIMUM_SIZE else identify(content.data)
-    if found.reason and (path.suffix.lower() == ".crl" or _CRL_LABEL.encode() in content.data[:64]):
-        return Objects(crls=(content.data,), reason=found.reason)
+    data = b"" if content is None else content.data
+    found = _too_large() if len(data) > MAXIMUM_SIZE else identify(data)
+    if found.reason and (path.suffix.lower() == ".crl" or _CRL_LABEL.encode() in data[:64]):
+        return Objects(crls=(data,), reason=found.reason)
     return found
 
 
@@ -89,7 +88,7 @@ def _read_certificates(data: bytes) -> Objects:
 def _read_crls(data: bytes) -> Objects:
     found = read_pem(data, _CRL_LABEL) if data.lstrip().startswith(b"-----") else (data,)
     for der in found:
-        read_crl(der)
+        _issuer(der)
     return Objects(crls=found)
 
 
@@ -152,7 +151,4 @@ def vcek_key(certificate: Certificate) -> VcekKey:
 
 
 def _issuer(der: bytes) -> str:
-    try:
-        return common_name(read_crl(der).issuer)
-    except Malformed:
-        return ""
+    return common_name(read_crl(der).issuer)

@@ -19,7 +19,7 @@ from enum import StrEnum
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Self, assert_never
+from typing import Self
 
 from cvmproof.collateral.admission import Chain, admit_chain, admit_crl, admit_vcek
 from cvmproof.collateral.bundle import Imported, import_bundle
@@ -31,14 +31,12 @@ from cvmproof.trust import TrustRoots
 from cvmproof_formats.errors import Category, CollateralError, Malformed, Misuse
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.snp.product import KeyKind, ProductLine
-from cvmproof_formats.x509 import MAXIMUM_CERTIFICATE, MAXIMUM_CRL, Certificate, read_crl
+from cvmproof_formats.x509 import Certificate, read_crl
 
 # AMD issues its lists for a year; a list once a day keeps a revocation from staying unseen that long.
 CRL_REFRESH = timedelta(hours=24)
 # How long the service's "no such certificate" is taken for an answer.
 ABSENT_FOR = timedelta(minutes=5)
-# Two certificates in PEM, each of which may be 8 KiB in DER.
-MAXIMUM_CHAIN = 24 * 1024  # bytes
 MAXIMUM_LISTED = 10_000  # VCEKs that `show` looks at, per product line
 
 
@@ -147,13 +145,10 @@ class CollateralStore:
 
     def expect_chain(self, key: Wanted) -> None:
         """Raise CollateralError if what would be stored under a key could not be verified."""
-        match key:
-            case CrlKey():
-                self.ark(key)
-            case VcekKey():
-                self.chain(ChainKey(product=key.product, kind=KeyKind.VCEK))
-            case ChainKey():
-                pass
+        if isinstance(key, CrlKey):
+            self.ark(key)
+        elif isinstance(key, VcekKey):
+            self.chain(key.chain)
 
     def keys(self) -> tuple[Wanted, ...]:
         """Name what lies in this trust set's folders, good or bad; other files there have no name."""
@@ -189,7 +184,7 @@ class CollateralStore:
         return path.with_name(f".{path.name}.absent")
 
     def _content(self, key: Wanted) -> FileContent | None:
-        return read_bounded(self.path(key), size_limit(key))
+        return read_bounded(self.path(key), key.size_limit)
 
     def _read(self, key: Wanted) -> Collateral:
         content = self._content(key)
@@ -201,21 +196,17 @@ class CollateralStore:
 
     def _admit(self, key: Wanted, data: bytes, now: datetime) -> datetime:
         """Verify an object and tell until when it is valid."""
-        match key:
-            case ChainKey():
-                chain = admit_chain(key, data, self.trust)
-                _expect_begun(key, chain.valid_from, now)
-                return chain.valid_until
-            case CrlKey():
-                crl = admit_crl(key, data, self.ark(key))
-                _expect_begun(key, crl.this_update, now)
-                return crl.next_update or crl.this_update
-            case VcekKey():
-                leaf = admit_vcek(key, data, self.chain(ChainKey(product=key.product, kind=KeyKind.VCEK)))
-                _expect_begun(key, leaf.not_before, now)
-                return leaf.not_after
-            case _:
-                assert_never(key)
+        if isinstance(key, ChainKey):
+            chain = admit_chain(key, data, self.trust)
+            begin, until = chain.valid_from, chain.valid_until
+        elif isinstance(key, CrlKey):
+            crl = admit_crl(key, data, self.ark(key))
+            begin, until = crl.this_update, crl.next_update or crl.this_update
+        else:
+            leaf = admit_vcek(key, data, self.chain(key.chain))
+            begin, until = leaf.not_before, leaf.not_after
+        _expect_begun(key, begin, now)
+        return until
 
     def ark(self, key: CrlKey) -> Certificate:
         """Give the verified root over a list; raises CollateralError as `chain` does."""
@@ -248,19 +239,6 @@ class CollateralStore:
             yield from (path for path in (folder / "crl.der",) if path.is_file())
             for kind in ("vcek", "vlek"):
                 yield from sorted(islice((folder / kind).glob("[!.]*.*"), MAXIMUM_LISTED))
-
-
-def size_limit(key: Wanted) -> int:
-    """Give the most bytes an object of this kind may have."""
-    match key:
-        case ChainKey():
-            return MAXIMUM_CHAIN
-        case CrlKey():
-            return MAXIMUM_CRL
-        case VcekKey():
-            return MAXIMUM_CERTIFICATE
-        case _:
-            assert_never(key)
 
 
 def expect_aware(now: datetime) -> None:

@@ -6,7 +6,6 @@ no timeout, keeps its own. Imported only when something is fetched.
 """
 
 import ssl
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 import httpcore
@@ -109,9 +108,6 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         cut = _cut(timeout, self._remaining, httpcore.ConnectTimeout)
         return _Stream(self._sockets.connect_tcp(host, port, cut, local_address, socket_options), self._remaining)
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 def _cut(timeout: float | None, remaining: Remaining, error: type[httpcore.TimeoutException]) -> float:
