@@ -250,9 +250,6 @@ POLICY_QUESTIONS = (
         "tcb_floor",
     ),
     _ask(
-        "snp.tcb.floor.current", Category.TCB, "the platform runs faulty firmware", f"{_ABI}, CURRENT_TCB", "tcb_floor"
-    ),
-    _ask(
         "snp.tcb.floor.launch",
         Category.TCB,
         "the guest was launched by faulty firmware",
