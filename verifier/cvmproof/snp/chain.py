@@ -173,8 +173,7 @@ def _read_all(certificates: tuple[bytes, ...]) -> tuple[list[Certificate], list[
 def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
     intermediate = _issuer_of(leaf, [c for c in supplied if c.subject != c.issuer and c is not leaf], supplied)
     root = _issuer_of(intermediate, [c for c in supplied if c.subject == c.issuer], supplied) if intermediate else None
-    problem = leaf_problem(leaf)
-    vek = None if problem else vek_identity(leaf)
+    vek = _identity_of(leaf)
     product = root_product(root) if root else None
     key_sha256 = hashlib.sha256(root.spki).digest() if root else b""
     return Chain(
@@ -182,8 +181,8 @@ def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
         intermediate=intermediate,
         root=root,
         vek=vek,
-        key=None if problem else load_p384_key(leaf.spki),
-        leaf_problem=problem,
+        key=_key_of(leaf),
+        leaf_problem=leaf_problem(leaf),
         intermediate_problem=intermediate_problem(intermediate) if intermediate else "",
         root_problem=root_problem(root) if root else "",
         leaf_signature_problem=_link_problem(intermediate, leaf) if intermediate else "",
@@ -195,6 +194,21 @@ def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
         root_product=product,
         root_pinned_in=set_of_root(product, key_sha256) if product else None,
     )
+
+
+def _identity_of(leaf: Certificate) -> VekIdentity | None:
+    """Read what can be read, whatever else is wrong with the leaf: each question is answered for itself."""
+    try:
+        return vek_identity(leaf)
+    except Malformed:
+        return None
+
+
+def _key_of(leaf: Certificate) -> EllipticCurvePublicKey | None:
+    try:
+        return load_p384_key(leaf.spki)
+    except Malformed:
+        return None
 
 
 def _issuer_of(subject: Certificate, candidates: list[Certificate], supplied: list[Certificate]) -> Certificate | None:
