@@ -183,7 +183,9 @@ def _all_settled(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) 
 def _expiry(case: SnpCase, policies: Sequence[Policy]) -> datetime:
     ends = [case.now + timedelta(seconds=policy.valid_for) for policy in policies]
     ends += [c.not_after for c in (case.chain.leaf, case.chain.intermediate, case.chain.root) if c]
-    ends += [one.crl.next_update for one in case.crls if one.crl and one.crl.next_update and not one.problem]
+    lists = [one.crl for one in case.crls if one.crl and not one.problem]
+    # An older list beside the current one shortens nothing.
+    ends += [crl.next_update for crl in lists if crl.next_update and crl.this_update <= case.now <= crl.next_update]
     return min(ends)
 
 
