@@ -4,7 +4,7 @@ Only `appraise` makes one. It is no truth value, can't be pickled, and is not a 
 `require_accepted(now)`, which says no once it has expired.
 """
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
@@ -65,7 +65,7 @@ class Appraisal:
     `given` are the answers to the questions of `asked`, in order; `checks` reads them together.
     """
 
-    maker: Maker
+    maker: InitVar[Maker]
     verdict: Verdict
     assurance: Assurance
     tee: Tee
@@ -80,8 +80,8 @@ class Appraisal:
     notes: tuple[str, ...]
     claims: SnpClaims
 
-    def __post_init__(self) -> None:
-        if self.maker is not MAKER:
+    def __post_init__(self, maker: Maker) -> None:
+        if maker is not MAKER:
             raise Misuse("an Appraisal is made by cvmproof.appraise and nothing else")
 
     def __bool__(self) -> NoReturn:
