@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import re
+from collections import Counter
 
 from cvmproof_formats.errors import Category, Malformed
 
@@ -76,8 +77,9 @@ def require_size(data: bytes, *, what: str, limit: int) -> None:
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the name {next(n for n in names if names.count(n) > 1)!r} stands twice in one object")
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name in counts if counts[name] > 1)
+        raise ValueError(f"the name {twice[:40]!r} stands twice in one object")
     return result
 
 
