@@ -1,0 +1,1 @@
+"""The command line `cvmproof`: the rim, where files, clock, network and terminal come in."""

@@ -1,0 +1,109 @@
+"""Fetching with something to look at: lines on standard error, a moving bar on a terminal, once it takes over a second."""
+
+import sys
+from collections.abc import Sequence
+from threading import Lock, Timer
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from cvmproof.cli.output import say
+from cvmproof.collateral.keys import Wanted
+from cvmproof.errors import EndpointError, Misuse
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cvmproof.collateral.kds import Fetched
+    from cvmproof.collateral.store import CollateralStore
+
+QUIET_FOR = 1.0  # seconds
+
+
+def fetch_collateral(
+    store: "CollateralStore", wanted: Sequence[Wanted], *, kds: str | None, now: "datetime"
+) -> "tuple[Fetched, ...]":
+    """Fill a store from AMD's service, or from the one at `kds`.
+
+    Raises CollateralError or EndpointError as the client does, Misuse for an address that is none.
+    """
+    from cvmproof.collateral.kds import KdsClient  # noqa: PLC0415 -- only where something is fetched
+
+    with FetchProgress() as progress:
+        try:
+            client = (
+                KdsClient(store, progress=progress.update)
+                if kds is None
+                else KdsClient(store, kds, progress=progress.update)
+            )
+        except EndpointError as error:
+            raise Misuse(str(error), category=error.category, hint=error.hint) from error
+        return client.fetch(wanted, now)
+
+
+class Display(Protocol):
+    """Something that shows which object is being fetched."""
+
+    def show(self, text: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class FetchProgress:
+    """Says nothing for a second, then what is being fetched."""
+
+    def __init__(self, quiet_for: float = QUIET_FOR) -> None:
+        """Take how long to say nothing, in seconds."""
+        self._timer = Timer(quiet_for, self._begin)
+        self._timer.daemon = True
+        self._lock = Lock()
+        self._text, self._display, self._over = "fetching collateral from AMD", None, False
+        self._display: Display | None = None
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._over = True
+            if self._display:
+                self._display.close()
+
+    def update(self, wanted: Wanted, size: int) -> None:
+        """Take how many bytes of an object are here."""
+        with self._lock:
+            self._text = f"fetching the {wanted}, {size} bytes"
+            if self._display:
+                self._display.show(self._text)
+
+    def _begin(self) -> None:
+        with self._lock:
+            if not self._over:
+                self._display = _display()
+                self._display.show(self._text)
+
+
+def _display() -> Display:
+    if sys.stderr.isatty():
+        from cvmproof.rendering.progress import Spinner  # noqa: PLC0415 -- imports rich
+
+        return Spinner()
+    return _Lines()
+
+
+class _Lines:
+    """A line for each object."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, text: str) -> None:
+        what, _, _ = text.rpartition(", ")
+        if (what or text) != self._last:
+            self._last = what or text
+            say(self._last)
+
+    def close(self) -> None:
+        """Leave the lines as they are."""

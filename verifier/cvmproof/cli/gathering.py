@@ -1,0 +1,111 @@
+"""Getting together what a verdict needs: at hand first, then the store, and the network only where nothing else is left.
+
+Nothing is fetched for evidence that fails a check: whoever sends bad evidence must not make us ask AMD for it.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvmproof.appraisal import Appraisal, Verdict
+from cvmproof.appraise import appraise
+from cvmproof.collateral.collateral import Collateral
+from cvmproof.collateral.keys import ChainKey, CrlKey, Wanted, wanted_for
+from cvmproof.errors import Category, CollateralError, CvmproofError, EndpointError
+from cvmproof.freshness import Freshness
+from cvmproof.policy.policy import Policy
+from cvmproof.trust import TrustRoots
+from cvmproof_formats.binding import Tee
+from cvmproof_formats.errors import Malformed
+from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.snp.product import ProductLine, part_of_cpuid
+from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, AttestationReport, read_report
+from cvmproof_formats.snp.tcb import read_tcb
+
+if TYPE_CHECKING:
+    from cvmproof.collateral.store import CollateralStore
+
+
+class Gathering:
+    """One appraisal under way: everything that stays the same while collateral is being found."""
+
+    def __init__(
+        self,
+        *,
+        evidence: Evidence,
+        policies: Sequence[Policy],
+        trust: TrustRoots,
+        freshness: Freshness,
+        now: datetime,
+        given: Collateral,
+    ) -> None:
+        """Take the appraisal's arguments; `given` is what the user gave beside the evidence."""
+        self._evidence, self._policies, self._trust = evidence, policies, trust
+        self._freshness, self._now, self._given = freshness, now, given
+        self.wanted = wanted_for_evidence(evidence)
+
+    def appraise(self, store: "CollateralStore") -> Appraisal:
+        """Appraise with what is at hand: the evidence's own certificates, those given, and what the store has."""
+        return appraise(
+            self._evidence,
+            policies=self._policies,
+            trust=self._trust,
+            freshness=self._freshness,
+            now=self._now,
+            collateral=self._given.merged(store.load(self.wanted, self._now)),
+        )
+
+
+def gather(
+    case: Gathering, store: "CollateralStore", *, fetch: Callable[[Sequence[Wanted]], None] | None
+) -> tuple[Appraisal, CvmproofError | None]:
+    """Appraise, fetching what is missing where that may help; with the error of the fetch, where one failed.
+
+    `fetch` fills the store, None where nothing may be fetched. Raises CollateralError for a folder out of bounds.
+    """
+    appraisal = case.appraise(store)
+    if fetch is None or appraisal.verdict is not Verdict.UNDECIDED:
+        return appraisal, None
+    try:
+        fetch(case.wanted)
+    except (CollateralError, EndpointError) as error:
+        return case.appraise(store), error
+    return case.appraise(store), None
+
+
+def open_store(folder: Path | None, trust: TrustRoots) -> "CollateralStore":
+    """Open the store in a folder; None: the user's own."""
+    from cvmproof.collateral.store import CollateralStore  # noqa: PLC0415 -- commands that need none don't import it
+
+    return CollateralStore.default(trust) if folder is None else CollateralStore(folder=folder, trust=trust)
+
+
+def wanted_for_evidence(evidence: Evidence) -> tuple[Wanted, ...]:
+    """Name the collateral of a report, for each product line it can be of.
+
+    Raises Malformed for evidence that can't be read, or of a CPU that is not known.
+    """
+    if evidence.tee is not Tee.SEV_SNP:
+        raise Malformed(f"evidence of {evidence.tee}: expected sev-snp", category=Category.UNSUPPORTED)
+    report = read_report(evidence.report)
+    return tuple(wanted for product in _products(report) for wanted in _wanted(report, product))
+
+
+# A version 2 report does not name its product line; Turin firmware never wrote one.
+_V2_PRODUCTS = (ProductLine.MILAN, ProductLine.GENOA)
+
+
+def _products(report: AttestationReport) -> tuple[ProductLine, ...]:
+    if report.version < FIRST_VERSION_WITH_CPUID:
+        return _V2_PRODUCTS
+    return (part_of_cpuid(report.cpuid_family, report.cpuid_model, report.cpuid_stepping).product,)
+
+
+def _wanted(report: AttestationReport, product: ProductLine) -> tuple[Wanted, ...]:
+    kind = report.signing_key
+    try:
+        tcb = read_tcb(report.reported_tcb, product)
+    except Malformed:
+        return ChainKey(product=product, kind=kind), CrlKey(product=product, kind=kind)
+    return wanted_for(product=product, kind=kind, chip_id=report.chip_id, tcb=tcb)

@@ -1,0 +1,142 @@
+"""`cvmproof verify`: evidence in, a verdict with every reason out."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from cvmproof.appraisal import Appraisal, Verdict
+from cvmproof.cli.arguments import read_freshness, read_policies, read_time
+from cvmproof.cli.certificates import read_certificates
+from cvmproof.cli.command import command, settings_of
+from cvmproof.cli.exit_code import ExitCode
+from cvmproof.cli.files import read_named, title_of
+from cvmproof.cli.gathering import Gathering, gather, open_store
+from cvmproof.cli.output import say, write_json, write_text
+from cvmproof.collateral.keys import Wanted
+from cvmproof.document import AppraisalDocument, appraisal_document, error_detail
+from cvmproof.errors import CvmproofError, Undecided
+from cvmproof.policy.policy import Policy
+from cvmproof.trust import TrustRoots
+from cvmproof_formats.evidence import FILE_LIMIT, read_evidence
+
+_EXIT_CODES = {
+    Verdict.ACCEPTED: ExitCode.ACCEPTED,
+    Verdict.REJECTED: ExitCode.REJECTED,
+    Verdict.UNDECIDED: ExitCode.UNDECIDED,
+}
+
+
+@command("verify", short_help="Appraise evidence.")
+@click.argument("evidence")
+@click.option("--nonce", metavar="HEX", help="The nonce you sent, 32 bytes.")
+@click.option("--report-data", metavar="HEX", help="What REPORT_DATA must be, 64 bytes.")
+@click.option("--no-freshness", is_flag=True, help="Take evidence that may be old or meant for somebody else.")
+@click.option("--policy", required=True, metavar="FILE|builtin:NAME", help="What to demand.")
+@click.option("--floor", metavar="FILE|builtin:NAME", help="A second policy that must accept as well.")
+@click.option(
+    "--certs", multiple=True, metavar="FILE", help="Certificates: DER, PEM, a table, or a folder; repeatable."
+)
+@click.option("--collateral", metavar="DIR", help="The collateral store, or a bundle; default: your own store.")
+@click.option("--offline", is_flag=True, help="Fetch nothing.")
+@click.option("--at", metavar="RFC3339", help="Appraise as of this time.")
+@click.option(
+    "--trust",
+    type=click.Choice(["production", "simulated"]),
+    default="production",
+    show_default=True,
+    help="Which compiled-in root keys to trust.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--kds", metavar="URL", hidden=True, help="Another address of AMD's service.")
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    /,
+    *,
+    evidence: str,
+    nonce: str | None,
+    report_data: str | None,
+    no_freshness: bool,
+    policy: str,
+    floor: str | None,
+    certs: tuple[str, ...],
+    collateral: str | None,
+    offline: bool,
+    at: str | None,
+    trust: str,
+    as_json: bool,
+    kds: str | None,
+) -> int:
+    """Appraise EVIDENCE: an SNP report, with or without a certificate table, or an evidence file; - is stdin.
+
+    Certificates and revocation lists come from the evidence (certificates only), --certs and the collateral store; what
+    is still missing is fetched from AMD, unless --offline or a check has failed already.
+    """
+    settings = settings_of(ctx)
+    freshness = read_freshness(nonce=nonce, report_data=report_data, none=no_freshness)
+    policies = read_policies(policy, floor)
+    roots = TrustRoots.named(trust)
+    moment = datetime.now(UTC) if at is None else read_time(at)
+    given = read_certificates(certs)
+    case = Gathering(
+        evidence=read_evidence(read_named(evidence, FILE_LIMIT, "evidence")),
+        policies=policies,
+        trust=roots,
+        freshness=freshness,
+        now=moment,
+        given=given,
+    )
+    store = open_store(Path(collateral) if collateral else None, roots)
+
+    def fetch(wanted: Sequence[Wanted]) -> None:
+        from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
+        from cvmproof.cli.logs import configure_logging  # noqa: PLC0415
+
+        configure_logging(settings)
+        if at is not None:
+            say("note: --at is given, and what is missing is fetched as of today; --offline would not")
+        fetch_collateral(store, wanted, kds=kds, now=datetime.now(UTC))
+
+    may_fetch = not offline and settings.get("offline") != "true"
+    appraisal, error = gather(case, store, fetch=fetch if may_fetch else None)
+    return _tell(appraisal, policies, error, title=title_of(evidence), as_json=as_json, offline=not may_fetch)
+
+
+def _tell(
+    appraisal: Appraisal,
+    policies: Sequence[Policy],
+    error: CvmproofError | None,
+    *,
+    title: str,
+    as_json: bool,
+    offline: bool,
+) -> int:
+    document = appraisal_document(appraisal, policies)
+    if appraisal.verdict is Verdict.UNDECIDED:
+        document["error"] = error_detail(error or _what_is_missing(appraisal, offline=offline))
+    if as_json:
+        write_json(document)  # type: ignore[arg-type] # mypy: a TypedDict is no Mapping[str, object] with NotRequired
+    else:
+        _draw(document, title)
+    return _EXIT_CODES[appraisal.verdict]
+
+
+def _draw(document: AppraisalDocument, title: str) -> None:
+    import sys  # noqa: PLC0415
+
+    from cvmproof.rendering.terminal import Terminal  # noqa: PLC0415
+    from cvmproof.rendering.tree import draw  # noqa: PLC0415 -- not for --json
+
+    write_text(draw(document, title, Terminal.of(sys.stdout)))
+
+
+def _what_is_missing(appraisal: Appraisal, *, offline: bool) -> CvmproofError:
+    try:
+        appraisal.require_accepted(appraisal.appraised_at)
+    except Undecided as error:
+        how = "cvmproof collateral fetch --evidence FILE where there is a network, cvmproof collateral import FILE"
+        error.hint = how if offline else f"{how}, or --certs FILE"
+        return error
+    raise AssertionError("an undecided appraisal was taken for an accepted one")

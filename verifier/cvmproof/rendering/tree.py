@@ -1,0 +1,173 @@
+"""The tree: a verdict with its reasons in groups, a line for what passed, all there is to say about what did not."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from cvmproof.document import AppraisalDocument, CheckDocument
+from cvmproof.rendering.next_steps import next_step
+from cvmproof.rendering.terminal import Terminal
+
+GROUPS: Final = ("chain", "signature", "tcb", "policy", "binding")
+_GROUP_BY_PREFIX: Final[Mapping[str, str]] = {
+    "snp.vek.": "chain",
+    "snp.chain.": "chain",
+    "snp.crl.": "chain",
+    "snp.signature.": "signature",
+    "snp.tcb.": "tcb",
+    "snp.firmware.": "tcb",
+    "snp.mitigations.": "tcb",
+    "binding.": "binding",
+    "freshness.": "binding",
+}
+_FAILURES: Final = frozenset({"fail", "error"})
+_LONG_HEX: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{16,}([0-9a-f]{8})\b")
+_VALUE_LIMIT: Final = 160  # characters
+_SUMMARY_WIDTH: Final = 56  # columns
+_EXIT_CODES: Final = {"accepted": 0, "rejected": 3, "undecided": 4}
+_PINNED: Final = {"none": "no machine pinned", "machine": "machine pinned", "instance": "instance pinned"}
+
+
+def group_of(check_id: str) -> str:
+    """Name the group a check belongs to."""
+    found = (group for prefix, group in _GROUP_BY_PREFIX.items() if check_id.startswith(prefix))
+    return next(found, "policy")
+
+
+def draw(document: AppraisalDocument, title: str, terminal: Terminal) -> str:
+    """Draw an appraisal; `title` names the evidence, escaped by the caller."""
+    lines = [f"{title}   {_what_it_is(document)}"]
+    branches = [_branch(name, document, terminal) for name in GROUPS]
+    branches = [branch for branch in branches if branch]
+    branches += [[f"{terminal.mark('note')} note       {note}"] for note in document["notes"]]
+    if document["unconstrained"]:
+        branches.append(list(_left_open(document["unconstrained"], terminal)))
+    lines += _attach(branches)
+    return "\n".join((*lines, *_verdict_lines(document, terminal))) + "\n"
+
+
+def shorten(text: str) -> str:
+    """Shorten long hexadecimal to its ends, and cut what is still long."""
+    short = _LONG_HEX.sub(r"\1…\2", text)
+    return short if len(short) <= _VALUE_LIMIT else f"{short[:_VALUE_LIMIT]}…"
+
+
+def _what_it_is(document: AppraisalDocument) -> str:
+    claims = document["claims"]
+    product = claims["part"] or claims["product"] or "product line unknown"
+    return f"SEV-SNP · {product} · {claims['key']} · report v{claims['version']}"
+
+
+def _attach(branches: list[list[str]]) -> Iterator[str]:
+    for index, branch in enumerate(branches):
+        last = index == len(branches) - 1
+        yield f"{'└─' if last else '├─'} {branch[0]}"
+        yield from (f"{' ' if last else '│'}   {line}" for line in branch[1:])
+
+
+def _branch(name: str, document: AppraisalDocument, terminal: Terminal) -> list[str]:
+    asked = [check for check in document["checks"] if group_of(check["id"]) == name]
+    asked = [check for check in asked if check["outcome"] != "unconstrained"]
+    if not asked:
+        return [f"{terminal.mark('open')} {name:<10} nothing asked"]
+    failed = [check for check in asked if check["outcome"] in _FAILURES]
+    undecided = [check for check in asked if check["outcome"] == "undecided"]
+    outcome = "fail" if failed else "open" if undecided else "pass"
+    summary = _summary(name, document) if outcome == "pass" else _counts(failed, undecided)
+    lines = [f"{terminal.mark(outcome)} {name:<10} {summary:<{_SUMMARY_WIDTH}} {_number(len(asked))}"]
+    several = len(document["policies"]) > 1
+    for check in (*failed, *undecided):
+        lines += _reason(check, terminal, several=several)
+    if name == "policy":
+        lines += _software(asked, terminal)
+    return lines
+
+
+def _number(count: int) -> str:
+    return f"{count} check" if count == 1 else f"{count} checks"
+
+
+def _counts(failed: list[CheckDocument], undecided: list[CheckDocument]) -> str:
+    words = [f"{len(failed)} failed"] if failed else []
+    return ", ".join(words + ([f"{len(undecided)} undecided"] if undecided else []))
+
+
+def _summary(name: str, document: AppraisalDocument) -> str:
+    claims = document["claims"]
+    if name == "chain":
+        revoked = "snp.crl.revoked" not in document["unconstrained"]
+        above = "ASK → VCEK" if claims["key"] == "VCEK" else "ASVK → VLEK"
+        return f"ARK pinned → {above}, {'none revoked' if revoked else 'revocation unknown'}"
+    if name == "signature":
+        return "ECDSA P-384 over the bytes received"
+    if name == "tcb":
+        return f"{claims['tcb']}, firmware {claims['firmware']['committed']}"
+    if name == "policy":
+        return " and ".join(policy["name"] for policy in document["policies"])
+    return "REPORT_DATA as expected"
+
+
+def _software(asked: Iterable[CheckDocument], terminal: Terminal) -> Iterator[str]:
+    """Show the launched software also where it is what was expected: it is what the verdict is about."""
+    for check in asked:
+        if check["id"] == "snp.measurement" and check["outcome"] == "pass":
+            yield f"└─ {terminal.mark('pass')} {check['id']}   {shorten(check['got'])}, as expected"
+            return
+
+
+def _reason(check: CheckDocument, terminal: Terminal, *, several: bool) -> Iterator[str]:
+    failed = check["outcome"] in _FAILURES
+    mark = terminal.mark("fail" if failed else "open")
+    name = terminal.paint(check["id"], "red" if failed else "yellow")
+    yield f"├─ {mark} {name}   expected {shorten(check['expected'])}   got {shorten(check['got'])}"
+    asked_by = f", asked by {check['asked_by']}" if several and check["asked_by"] else ""
+    yield f"│     {check['category']}: {check['why']}   ({check['spec']}){asked_by}"
+    step = next_step(check["id"], check["category"])
+    if step:
+        yield f"│     next: {step}"
+
+
+def _left_open(ids: list[str], terminal: Terminal) -> Iterator[str]:
+    names = [name.removeprefix("snp.") for name in ids]
+    lines, line = [], ""
+    for name in names:
+        if len(line) + len(name) > _SUMMARY_WIDTH + 20:
+            lines.append(line)
+            line = ""
+        line += f"{name}, "
+    lines.append(line.removesuffix(", "))
+    yield f"{terminal.mark('open')} {'left open':<10} {lines[0]}"
+    yield from (f"{' ' * 12}{line}" for line in lines[1:])
+
+
+def _verdict_lines(document: AppraisalDocument, terminal: Terminal) -> Iterator[str]:
+    verdict = document["verdict"]
+    colour = {"accepted": "green", "rejected": "red"}.get(verdict, "yellow")
+    words = terminal.paint(verdict.upper(), colour, "bold") + _simulated(document)
+    yield f"{words}   {' · '.join(_circumstances(document))} · exit {_EXIT_CODES[verdict]}"
+    error = document.get("error")
+    if error and error["class"] != "Undecided":
+        yield f"could not be fetched: {error['message']}"
+        if error["hint"]:
+            yield f"next: {error['hint']}"
+
+
+def _simulated(document: AppraisalDocument) -> str:
+    if not document["simulated"]:
+        return ""
+    root_seen = any(c["id"] == "snp.chain.root" and c["outcome"] != "undecided" for c in document["checks"])
+    return " (simulated)" if root_seen else " (simulated: no vendor root at hand)"
+
+
+def _circumstances(document: AppraisalDocument) -> Iterator[str]:
+    asked = [check for check in document["checks"] if check["outcome"] != "unconstrained"]
+    if document["verdict"] == "accepted":
+        source = f" by {document['identity_pin_source']}" if document["identity_pin_source"] else ""
+        yield document["assurance"]
+        yield _PINNED[document["identity_pinned"]] + source
+        yield f"valid until {document['expires_at']}"
+    else:
+        outcome = "failed" if document["verdict"] == "rejected" else "undecided"
+        outcomes = _FAILURES if outcome == "failed" else {"undecided"}
+        yield f"{sum(check['outcome'] in outcomes for check in asked)} of {_number(len(asked))} {outcome}"
+        yield "not to be trusted"
