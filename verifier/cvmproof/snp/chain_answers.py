@@ -234,7 +234,7 @@ def _missing_root(case: SnpCase) -> str:
 
 
 def _readable(case: SnpCase) -> list[CertificateList]:
-    """Give the lists that the root signed; where it signed none, those that claim it, which `snp.crl.signature` refuses."""
+    """Give the lists that the root signed; where there are none, those that claim it: `snp.crl.signature` says no."""
     authentic = [examined.crl for examined in case.crls if examined.crl and not examined.problem]
     return authentic or [examined.crl for examined in case.crls if examined.crl]
 
