@@ -1,4 +1,8 @@
+import contextlib
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cvmproof.collateral.endpoint import AMD_KDS, read_endpoint
 from cvmproof.trust import TrustRoots
@@ -73,3 +77,11 @@ def test_an_address_that_is_more_or_less_than_a_host_is_refused(url: str) -> Non
     with pytest.raises(EndpointError, match="KDS address") as caught:
         read_endpoint(url, TrustRoots.simulated())
     assert caught.value.category is Category.ENDPOINT
+
+
+@given(st.text() | st.text(alphabet="htps:/[]@.%0127\0\r\n#?é").map("http://127.0.0.1".__add__))
+@example("https://[")
+@example("https://\ud800")
+def test_any_text_is_an_address_or_an_endpoint_error(text: str) -> None:
+    with contextlib.suppress(EndpointError):
+        assert read_endpoint(text, TrustRoots.production()).url.startswith("https://")

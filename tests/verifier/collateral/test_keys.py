@@ -2,6 +2,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at, possible_products, wanted_for
 from cvmproof_formats.errors import Category, Malformed
@@ -163,3 +165,10 @@ def test_a_report_of_an_unknown_cpu_is_unsupported() -> None:
     with pytest.raises(Malformed, match="no root key is known") as caught:
         possible_products(report)
     assert caught.value.category is Category.UNSUPPORTED
+
+
+@given(st.text())
+def test_any_text_is_a_key_s_path_or_none(text: str) -> None:
+    path = PurePosixPath("amd/Milan/vcek") / text.replace("\0", "")
+    key = key_at(path)
+    assert key is None or key.path == path

@@ -2,11 +2,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cvmproof.collateral import loose
 from cvmproof.collateral.collateral import Crl
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
-from cvmproof.collateral.loose import MAXIMUM_FILES, load_loose, loose_files
+from cvmproof.collateral.loose import MAXIMUM_FILES, identify, load_loose, loose_files
 from cvmproof.collateral.store import CollateralStore
 from cvmproof_formats.errors import Category, CollateralError
 from cvmproof_formats.pem import write_pem
@@ -126,3 +128,17 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CollateralError, match="cannot be listed") as caught:
         loose_files(tmp_path / "file")
     assert caught.value.category is Category.UNAVAILABLE
+
+
+@given(st.binary() | st.binary().map(b"\x30".__add__) | st.binary().map(b"-----BEGIN CERTIFICATE-----\n".__add__))
+def test_any_bytes_are_objects_or_a_reason(data: bytes) -> None:
+    found = identify(data)
+    assert bool(found.reason) != bool(found.certificates or found.crls)
+
+
+@given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
+def test_a_changed_byte_gives_objects_or_a_reason(at: int, mask: int) -> None:
+    data = bytearray(SoftwarePsp(ProductLine.MILAN).vek())
+    data[at % len(data)] ^= mask
+    found = identify(bytes(data))
+    assert bool(found.reason) != bool(found.certificates)
