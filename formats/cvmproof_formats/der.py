@@ -93,6 +93,9 @@ def only(data: bytes, offset: int, end: int, tag: int, what: str) -> tuple[int, 
 
     Raises Malformed for anything behind it and as `expect` does.
     """
+    start = offset + 2
+    if start <= end and data[offset] == tag and data[offset + 1] < _HIGH_BIT and start + data[offset + 1] == end:
+        return start, end
     start, stop = expect(data, offset, end, tag, what)
     if stop != end:
         raise Malformed(f"{what}: expected {stop - offset} bytes, got {end - stop} more behind them")
@@ -160,7 +163,10 @@ def read_time(tag: int, content: bytes, what: str) -> datetime:
         year += 1900 if year >= _FIRST_UTC_YEAR % 100 else 2000
     elif year < _FIRST_GENERALIZED_YEAR:
         raise Malformed(f"{what}: expected UTCTime before {_FIRST_GENERALIZED_YEAR}, got GeneralizedTime {year}")
-    month, day, hour, minute, second = (int(content[i : i + 2]) for i in range(-11, -1, 2))
+    rest, second = divmod(int(content[-11:-1]), 100)
+    rest, minute = divmod(rest, 100)
+    rest, hour = divmod(rest, 100)
+    month, day = divmod(rest, 100)
     try:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
