@@ -1,0 +1,74 @@
+"""Paired rounds: floor, contestant, floor, on the CPU clock, again and again; the median of the ratios counts."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+NANOSECONDS_PER_MICROSECOND = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measured ratio: its name, target and limit, the smallest times seen in microseconds of CPU."""
+
+    name: str
+    ratio: float
+    target: float
+    limit: float
+    contestant_us: float
+    floor_us: float
+    at_least: bool = False
+
+    @property
+    def met(self) -> str:
+        """Whether the target, or only the limit, or neither was met."""
+        ratio, target, limit = (-1 if self.at_least else 1) * self.ratio, self.target, self.limit
+        if self.at_least:
+            target, limit = -target, -limit
+        return "target met" if ratio <= target else "limit met" if ratio <= limit else "MISSED"
+
+
+def cpu_us(run: Callable[[], object], times: int) -> float:
+    """Measure the CPU time of one call in microseconds, averaged over `times` calls."""
+    start = time.thread_time_ns()
+    for _ in range(times):
+        run()
+    return (time.thread_time_ns() - start) / times / NANOSECONDS_PER_MICROSECOND
+
+
+def paired(
+    name: str,
+    contestant: Callable[[], object],
+    floor: Callable[[], object],
+    *,
+    target: float,
+    limit: float,
+    rounds: int = 25,
+    times: int = 60,
+    prepare: Callable[[], object] | None = None,
+) -> Figure:
+    """Measure a contestant against its floor; `prepare` runs before each call, and its own cost is taken off."""
+
+    def prepared() -> object:
+        if prepare:
+            prepare()
+        return contestant()
+
+    ratios, contestants, floors = [], [], []
+    prepared()
+    floor()
+    for _ in range(rounds):
+        before, found, after = cpu_us(floor, times), cpu_us(prepared, times), cpu_us(floor, times)
+        found -= cpu_us(prepare, times) if prepare else 0
+        ratios.append(2 * found / (before + after))
+        contestants.append(found)
+        floors += [before, after]
+    return Figure(
+        name=name,
+        ratio=statistics.median(ratios),
+        target=target,
+        limit=limit,
+        contestant_us=min(contestants),
+        floor_us=min(floors),
+    )
