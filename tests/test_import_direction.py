@@ -30,7 +30,7 @@ THIRD_PARTY = {
     "cvmproof_protos": {"google"},
     "cvmproof_policies": set[str](),
     "cvmproof_formats": set[str](),  # the standard library is enough, and the guest stays small
-    "cvmproof": CRYPTOGRAPHY | HTTP | RICH | STAMINA | {"click", "filelock", "msgspec", "platformdirs"},
+    "cvmproof": CRYPTOGRAPHY | HTTP | RICH | STAMINA | {"click", "filelock", "platformdirs"},
     "cvmproof_simulator": CRYPTOGRAPHY | RICH | {"click"},
 }
 LIGHT = ("cvmproof", "cvmproof.cli.main")  # what every command pays for at its start

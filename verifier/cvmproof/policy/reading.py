@@ -44,13 +44,14 @@ def read_policy(data: bytes, *, name: str, authority: Authority = Authority.OPER
     )
 
 
-@lru_cache(maxsize=len(BUILTIN_NAMES))
+@lru_cache(maxsize=2 * len(BUILTIN_NAMES))
 def builtin_policy(name: str) -> Policy:
-    """Give a built-in policy by its name without the prefix.
+    """Give a built-in policy by its name, with or without the prefix "builtin:".
 
     Raises Misuse for an unknown one, and for one that has to be completed first.
     """
-    return read_policy(builtin_bytes(name), name=f"{BUILTIN_PREFIX}{name}")
+    bare = name.removeprefix(BUILTIN_PREFIX)
+    return read_policy(builtin_bytes(bare), name=f"{BUILTIN_PREFIX}{bare}")
 
 
 def builtin_bytes(name: str) -> bytes:
