@@ -19,7 +19,9 @@ from cvmproof.snp.profile import (
     intermediate_names,
     intermediate_problem,
     is_leaf,
+    issuer_name_of,
     leaf_problem,
+    name_of,
     root_problem,
     root_product,
     vek_identity,
@@ -212,8 +214,13 @@ def _key_of(leaf: Certificate) -> EllipticCurvePublicKey | None:
 
 
 def _issuer_of(subject: Certificate, candidates: list[Certificate], supplied: list[Certificate]) -> Certificate | None:
-    """Choose among certificates of the issuer's name the one that signed it, and that somebody signed in turn."""
+    """Choose among certificates of the issuer's name the one that signed it, and that somebody signed in turn.
+
+    Where none has the name, one that has at least its last part, the common name, was meant for it and does not fit.
+    """
     named = [candidate for candidate in candidates if candidate.subject == subject.issuer]
+    common = issuer_name_of(subject)
+    named = named or [candidate for candidate in candidates if common and name_of(candidate) == common]
     if len(named) < 2:  # noqa: PLR2004 - nothing to choose
         return named[0] if named else None
     signers = [candidate for candidate in named if not _link_problem(candidate, subject)]

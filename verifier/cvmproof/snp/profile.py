@@ -32,10 +32,12 @@ _key_usage_once = lru_cache(maxsize=256)(key_usage)
 
 def name_of(certificate: Certificate) -> str:
     """Give the subject's common name, "" where it has none that can be read."""
-    try:
-        return common_name(certificate.subject)
-    except Malformed:
-        return ""
+    return _name(certificate.subject)
+
+
+def issuer_name_of(certificate: Certificate) -> str:
+    """Give the issuer's common name, "" where it has none that can be read."""
+    return _name(certificate.issuer)
 
 
 def is_leaf(certificate: Certificate) -> bool:
@@ -137,6 +139,13 @@ def _signed_problem(certificate: Certificate) -> str:
     if certificate.signature_algorithm not in PSS_SHA384:
         return "not signed with RSA-PSS, SHA-384 and a salt of 48 bytes"
     return ""
+
+
+def _name(name: bytes) -> str:
+    try:
+        return common_name(name)
+    except Malformed:
+        return ""
 
 
 def _product(name: str) -> ProductLine | None:
