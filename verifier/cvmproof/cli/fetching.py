@@ -1,4 +1,4 @@
-"""Fetching with something to look at: lines on standard error, a moving bar on a terminal, once it takes over a second."""
+"""Fetching with something to look at once it takes over a second: lines, or a moving line on a terminal."""
 
 import sys
 from collections.abc import Sequence
@@ -43,8 +43,11 @@ def fetch_collateral(
 class Display(Protocol):
     """Something that shows which object is being fetched."""
 
-    def show(self, text: str) -> None: ...
-    def close(self) -> None: ...
+    def show(self, text: str) -> None:
+        """Say what is happening."""
+
+    def close(self) -> None:
+        """Come to an end."""
 
 
 class FetchProgress:
@@ -55,7 +58,7 @@ class FetchProgress:
         self._timer = Timer(quiet_for, self._begin)
         self._timer.daemon = True
         self._lock = Lock()
-        self._text, self._display, self._over = "fetching collateral from AMD", None, False
+        self._text, self._over = "fetching collateral", False
         self._display: Display | None = None
 
     def __enter__(self) -> Self:
@@ -81,8 +84,9 @@ class FetchProgress:
     def _begin(self) -> None:
         with self._lock:
             if not self._over:
-                self._display = _display()
-                self._display.show(self._text)
+                display = _display()
+                display.show(self._text)
+                self._display = display
 
 
 def _display() -> Display:
@@ -100,6 +104,7 @@ class _Lines:
         self._last = ""
 
     def show(self, text: str) -> None:
+        """Write a line when another object is its subject."""
         what, _, _ = text.rpartition(", ")
         if (what or text) != self._last:
             self._last = what or text

@@ -1,4 +1,4 @@
-"""Getting together what a verdict needs: at hand first, then the store, and the network only where nothing else is left.
+"""Getting together what a verdict needs: what is at hand, and the network only where nothing else is left.
 
 Nothing is fetched for evidence that fails a check: whoever sends bad evidence must not make us ask AMD for it.
 """

@@ -1,4 +1,4 @@
-"""Logging to standard error: text for people, JSON lines for machines; configured only where something may be logged."""
+"""Logging to standard error, text or JSON lines; configured only where something may be logged."""
 
 import json
 import logging

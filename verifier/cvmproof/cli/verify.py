@@ -28,7 +28,7 @@ _EXIT_CODES = {
 }
 
 
-@command("verify", short_help="Appraise evidence.")
+@command("verify")
 @click.argument("evidence")
 @click.option("--nonce", metavar="HEX", help="The nonce you sent, 32 bytes.")
 @click.option("--report-data", metavar="HEX", help="What REPORT_DATA must be, 64 bytes.")
@@ -117,7 +117,7 @@ def _tell(
     if appraisal.verdict is Verdict.UNDECIDED:
         document["error"] = error_detail(error or _what_is_missing(appraisal, offline=offline))
     if as_json:
-        write_json(document)  # type: ignore[arg-type] # mypy: a TypedDict is no Mapping[str, object] with NotRequired
+        write_json(document)
     else:
         _draw(document, title)
     return _EXIT_CODES[appraisal.verdict]

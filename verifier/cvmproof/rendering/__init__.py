@@ -1,1 +1,1 @@
-"""Results for people: the tree, the prose of `explain`, tables; drawn from documents, never from remote text as it came."""
+"""Results for people: tree, prose, tables; drawn from documents, never from remote text as it came."""

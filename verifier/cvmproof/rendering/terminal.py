@@ -19,8 +19,11 @@ class Stream(Protocol):
     """The part of a text stream that matters here."""
 
     @property
-    def encoding(self) -> str: ...
-    def isatty(self) -> bool: ...
+    def encoding(self) -> str:
+        """The name of its encoding."""
+
+    def isatty(self) -> bool:
+        """Whether somebody looks at it."""
 
 
 class Terminal:
