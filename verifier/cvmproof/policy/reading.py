@@ -19,9 +19,9 @@ from cvmproof_formats.errors import Malformed, Misuse
 POLICY_LIMIT = 1024 * 1024  # bytes, design section 8.5
 MAXIMUM_VALIDITY = 7 * 24 * 3600  # seconds
 BUILTIN_PREFIX = "builtin:"
-BUILTIN# importlib.resources would cost a tenth of the command's start for this one folder.
+BUILTIN_NAMES = ("genuine", "recommended")
+# importlib.resources would cost a tenth of the command's start for this one folder.
 _FOLDER = Path(cvmproof_policies.__file__).parent
-_NAMES = ("genuine", "recommended")
 # importlib.resources would cost a tenth of the command's start for this one folder.
 _FOLDER = Path(cvmproof_policies.__file__).parent
 _NAMES = ("version", "revocation", "valid_for", "snp")
