@@ -22,8 +22,6 @@ BUILTIN_PREFIX = "builtin:"
 BUILTIN_NAMES = ("genuine", "recommended")
 # importlib.resources would cost a tenth of the command's start for this one folder.
 _FOLDER = Path(cvmproof_policies.__file__).parent
-# importlib.resources would cost a tenth of the command's start for this one folder.
-_FOLDER = Path(cvmproof_policies.__file__).parent
 _NAMES = ("version", "revocation", "valid_for", "snp")
 
 
