@@ -15,7 +15,7 @@ from cvmproof.cli.gathering import open_store, wanted_for_evidence
 from cvmproof.cli.logs import configure_logging
 from cvmproof.cli.output import say, write_json, write_text
 from cvmproof.collateral.keys import ChainKey, CrlKey, Wanted
-from cvmproof.errors import Misuse
+from cvmproof.errors import Category, Misuse
 from cvmproof.rendering.columns import columns
 from cvmproof.spelling import escape, spell_time
 from cvmproof.trust import TrustRoots
@@ -23,6 +23,7 @@ from cvmproof_formats.evidence import FILE_LIMIT, read_evidence
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 
 if TYPE_CHECKING:
+    from cvmproof.collateral.bundle import Imported
     from cvmproof.collateral.store import CollateralStore
 
 SCHEMA = "cvmproof.collateral/1"
@@ -92,7 +93,7 @@ def fetch(
 def import_(paths: Sequence[str], *, folder: str | None, trust: str, as_json: bool) -> int:
     """Take over certificates, revocation lists, folders of them and other stores; each is held against AMD's keys.
 
-    The exit code is 4 where something was refused; what was not is in the store.
+    The exit code is 4 where something was refused, other than files in a folder that are something else altogether.
     """
     store = _open(folder, trust)
     imported = store.import_([Path(path) for path in paths], datetime.now(UTC))
@@ -110,8 +111,15 @@ def import_(paths: Sequence[str], *, folder: str | None, trust: str, as_json: bo
     else:
         write_text(columns([("taken", *row) for row in taken]) or "nothing taken\n")
         for category, source, reason in refused:
-            say(f"refused {source}: {category}: {reason}")
-    return ExitCode.UNDECIDED if refused else ExitCode.ACCEPTED
+            say(f"not taken {source}: {category}: {reason}")
+    return ExitCode.UNDECIDED if _matters(imported, paths) else ExitCode.ACCEPTED
+
+
+def _matters(imported: "Imported", paths: Sequence[str]) -> bool:
+    """Tell whether something was refused that was meant to be taken: a folder may hold other files, too."""
+    named = {Path(path) for path in paths}
+    refused = [one for one in imported.refused if one.source in named or one.category is not Category.MALFORMED]
+    return bool(refused) or not imported.taken
 
 
 @command("show")

@@ -100,7 +100,7 @@ def _choices(values: frozenset[object]) -> TomlValue:
 
 
 def _floor(floor: Mapping[str, object]) -> TomlValue:
-    named = next((profile.name for profile in PROFILES.values() if profile.products is floor), None)
+    named = next((profile.name for profile in PROFILES.values() if dict(profile.products) == dict(floor)), None)
     if named:
         return named
     return {str(line): _product_floor(level) for line, level in floor.items() if isinstance(level, ProductFloor)}

@@ -22,6 +22,7 @@ _GROUP_BY_PREFIX: Final[Mapping[str, str]] = {
 }
 _FAILURES: Final = frozenset({"fail", "error"})
 _LONG_HEX: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{16,}([0-9a-f]{8})\b")
+_OPEN_WIDTH: Final = 96  # columns
 _VALUE_LIMIT: Final = 160  # characters
 _SUMMARY_WIDTH: Final = 56  # columns
 _EXIT_CODES: Final = {"accepted": 0, "rejected": 3, "undecided": 4}
@@ -39,11 +40,11 @@ def draw(document: AppraisalDocument, title: str, terminal: Terminal) -> str:
     lines = [f"{title}   {_what_it_is(document)}"]
     branches = [_branch(name, document, terminal) for name in GROUPS]
     branches = [branch for branch in branches if branch]
-    branches += [[f"{terminal.mark('note')} note       {note}"] for note in document["notes"]]
+    branches += [[f"{terminal.mark('open')} note       {note}"] for note in document["notes"]]
     if document["unconstrained"]:
         branches.append(list(_left_open(document["unconstrained"], terminal)))
     lines += _attach(branches)
-    return "\n".join((*lines, *_verdict_lines(document, terminal))) + "\n"
+    return "".join(f"{line.rstrip()}\n" for line in (*lines, *_verdict_lines(document, terminal)))
 
 
 def shorten(text: str) -> str:
@@ -59,6 +60,7 @@ def _what_it_is(document: AppraisalDocument) -> str:
 
 
 def _attach(branches: list[list[str]]) -> Iterator[str]:
+    """Draw the lines that connect branches; a branch is its own line and those below it."""
     for index, branch in enumerate(branches):
         last = index == len(branches) - 1
         yield f"{'└─' if last else '├─'} {branch[0]}"
@@ -70,17 +72,44 @@ def _branch(name: str, document: AppraisalDocument, terminal: Terminal) -> list[
     asked = [check for check in asked if check["outcome"] != "unconstrained"]
     if not asked:
         return [f"{terminal.mark('open')} {name:<10} nothing asked"]
-    failed = [check for check in asked if check["outcome"] in _FAILURES]
-    undecided = [check for check in asked if check["outcome"] == "undecided"]
+    failed = _once([check for check in asked if check["outcome"] in _FAILURES])
+    undecided = _once([check for check in asked if check["outcome"] == "undecided"])
     outcome = "fail" if failed else "open" if undecided else "pass"
     summary = _summary(name, document) if outcome == "pass" else _counts(failed, undecided)
     lines = [f"{terminal.mark(outcome)} {name:<10} {summary:<{_SUMMARY_WIDTH}} {_number(len(asked))}"]
     several = len(document["policies"]) > 1
-    for check in (*failed, *undecided):
-        lines += _reason(check, terminal, several=several)
+    below = [_reason(check, terminal, several=several) for check in failed]
+    below += _waiting(undecided, terminal, several=several)
     if name == "policy":
-        lines += _software(asked, terminal)
-    return lines
+        below += _software(asked, terminal)
+    return lines + list(_attach(below))
+
+
+def _once(checks: list[CheckDocument]) -> list[CheckDocument]:
+    """Put checks that several policies asked, with the same answer, into one."""
+    found: dict[tuple[str, str, str], CheckDocument] = {}
+    for check in checks:
+        key = check["id"], check["expected"], check["got"]
+        if key in found:
+            found[key] = {**check, "asked_by": f"{found[key]['asked_by']} and {check['asked_by']}"}
+        else:
+            found[key] = check
+    return list(found.values())
+
+
+def _waiting(undecided: list[CheckDocument], terminal: Terminal, *, several: bool) -> Iterator[list[str]]:
+    """Put the checks that wait for the same thing into one branch; say what is wrong with a thing that is there."""
+    waiting: dict[str, list[CheckDocument]] = {}
+    for check in undecided:
+        if check["category"] == "UNAVAILABLE":
+            waiting.setdefault(check["got"], []).append(check)
+        else:
+            yield _reason(check, terminal, several=several)
+    for got, checks in waiting.items():
+        names = f"{checks[0]['id']} and {len(checks) - 1} more" if len(checks) > 1 else checks[0]["id"]
+        yield [f"{terminal.mark('open')} {terminal.paint(names, 'yellow')}   {got}"]
+    if waiting:
+        yield [f"{terminal.mark('open')} UNAVAILABLE   next: {next_step('', 'UNAVAILABLE')}"]
 
 
 def _number(count: int) -> str:
@@ -107,37 +136,40 @@ def _summary(name: str, document: AppraisalDocument) -> str:
     return "REPORT_DATA as expected"
 
 
-def _software(asked: Iterable[CheckDocument], terminal: Terminal) -> Iterator[str]:
+def _software(asked: Iterable[CheckDocument], terminal: Terminal) -> list[list[str]]:
     """Show the launched software also where it is what was expected: it is what the verdict is about."""
-    for check in asked:
-        if check["id"] == "snp.measurement" and check["outcome"] == "pass":
-            yield f"└─ {terminal.mark('pass')} {check['id']}   {shorten(check['got'])}, as expected"
-            return
+    found = (check for check in asked if check["id"] == "snp.measurement" and check["outcome"] == "pass")
+    check = next(found, None)
+    if check is None:
+        return []
+    return [[f"{terminal.mark('pass')} {check['id']}   {shorten(check['got'])}, as expected"]]
 
 
-def _reason(check: CheckDocument, terminal: Terminal, *, several: bool) -> Iterator[str]:
+def _reason(check: CheckDocument, terminal: Terminal, *, several: bool) -> list[str]:
     failed = check["outcome"] in _FAILURES
     mark = terminal.mark("fail" if failed else "open")
     name = terminal.paint(check["id"], "red" if failed else "yellow")
-    yield f"├─ {mark} {name}   expected {shorten(check['expected'])}   got {shorten(check['got'])}"
     asked_by = f", asked by {check['asked_by']}" if several and check["asked_by"] else ""
-    yield f"│     {check['category']}: {check['why']}   ({check['spec']}){asked_by}"
     step = next_step(check["id"], check["category"])
-    if step:
-        yield f"│     next: {step}"
+    return [
+        f"{mark} {name}   expected {shorten(check['expected'])}   got {shorten(check['got'])}",
+        f"  {check['category']}: {check['why']}   ({check['spec']}){asked_by}",
+        *([f"  next: {step}"] if step else []),
+    ]
 
 
 def _left_open(ids: list[str], terminal: Terminal) -> Iterator[str]:
     names = [name.removeprefix("snp.") for name in ids]
     lines, line = [], ""
     for name in names:
-        if len(line) + len(name) > _SUMMARY_WIDTH + 20:
+        if len(line) + len(name) > _OPEN_WIDTH:
             lines.append(line)
             line = ""
         line += f"{name}, "
     lines.append(line.removesuffix(", "))
     yield f"{terminal.mark('open')} {'left open':<10} {lines[0]}"
-    yield from (f"{' ' * 12}{line}" for line in lines[1:])
+    indent = " " * (9 if terminal.fancy else 12)
+    yield from (f"{indent}{line}" for line in lines[1:])
 
 
 def _verdict_lines(document: AppraisalDocument, terminal: Terminal) -> Iterator[str]:
