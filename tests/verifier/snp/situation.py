@@ -12,7 +12,7 @@ attacker's keys are those of another product line: public, and no root of this o
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypedDict
 
@@ -61,6 +61,7 @@ class CrlChanges(TypedDict, total=False):
 
     this_update: datetime
     revoked: tuple[int, ...]
+    lifetime: timedelta | None
     issuer: str | None
     signed_by: RsaKey | None
     form: SignatureForm | None
