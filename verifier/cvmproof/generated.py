@@ -47,8 +47,9 @@ def checks_page() -> str:
     rows = ((f"`{q.id}`", q.category, q.why, q.spec, f"`{q.rule}`" if q.rule else "always") for q in SNP_QUESTIONS)
     head = (
         f"# Checks\n\n{_MADE}\n\n"
-        "Every check answers one question. A failed one shows its category, what was expected, what was found and why\n"
-        "it matters. One with a rule is asked where that rule of the policy demands something. Ids are never used again.\n\n"
+        "Every check answers one question. A failed one shows its category, what was expected, what was found and\n"
+        "why it matters. One with a rule is asked where that rule of the policy demands something. Ids are never used\n"
+        "again.\n\n"
     )
     return head + _table(("id", "category", "a no means", "specification", "asked by"), rows)
 
@@ -62,9 +63,9 @@ def policy_page() -> str:
             "",
             _MADE,
             "",
-            "A policy is TOML, or JSON with the same names, of version 1. Nothing is optional by omission: what does not",
-            'matter is written `"any"`, and each result lists it. `extends = "builtin:NAME"` takes from a built-in policy',
-            "whatever the file does not say itself. `cvmproof policy show FILE` prints the whole.",
+            "A policy is TOML, or JSON with the same names, of version 1. Nothing is optional by omission: what does",
+            'not matter is written `"any"`, and each result lists it. `extends = "builtin:NAME"` takes from a built-in',
+            "policy whatever the file does not say itself. `cvmproof policy show FILE` prints the whole.",
             "",
             "| name | meaning |",
             "|---|---|",

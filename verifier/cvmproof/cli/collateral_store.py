@@ -11,10 +11,11 @@ from cvmproof.cli.command import command, settings_of
 from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.fetching import fetch_collateral
 from cvmproof.cli.files import read_named
-from cvmproof.cli.gathering import open_store, wanted_for_evidence
+from cvmproof.cli.gathering import open_store
 from cvmproof.cli.logs import configure_logging
 from cvmproof.cli.output import say, write_json, write_text
 from cvmproof.collateral.keys import ChainKey, CrlKey, Wanted
+from cvmproof.collateral.wanting import wanted_for_evidence
 from cvmproof.errors import Category, Misuse
 from cvmproof.rendering.columns import columns
 from cvmproof.spelling import escape, spell_time

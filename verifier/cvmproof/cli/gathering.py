@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING
 from cvmproof.appraisal import Appraisal, Verdict
 from cvmproof.appraise import appraise
 from cvmproof.collateral.collateral import Collateral
-from cvmproof.collateral.keys import ChainKey, CrlKey, Wanted, wanted_for
-from cvmproof.errors import Category, CollateralError, CvmproofError, EndpointError
+from cvmproof.collateral.keys import Wanted
+from cvmproof.collateral.wanting import wanted_for_evidence
+from cvmproof.errors import CollateralError, CvmproofError, EndpointError
 from cvmproof.freshness import Freshness
 from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
-from cvmproof_formats.binding import Tee
-from cvmproof_formats.errors import Malformed
 from cvmproof_formats.evidence import Evidence
-from cvmproof_formats.snp.product import ProductLine, part_of_cpuid
-from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, AttestationReport, read_report
-from cvmproof_formats.snp.tcb import read_tcb
 
 if TYPE_CHECKING:
     from cvmproof.collateral.store import CollateralStore
@@ -79,33 +75,3 @@ def open_store(folder: Path | None, trust: TrustRoots) -> "CollateralStore":
     from cvmproof.collateral.store import CollateralStore  # noqa: PLC0415 -- commands that need none don't import it
 
     return CollateralStore.default(trust) if folder is None else CollateralStore(folder=folder, trust=trust)
-
-
-def wanted_for_evidence(evidence: Evidence) -> tuple[Wanted, ...]:
-    """Name the collateral of a report, for each product line it can be of.
-
-    Raises Malformed for evidence that can't be read, or of a CPU that is not known.
-    """
-    if evidence.tee is not Tee.SEV_SNP:
-        raise Malformed(f"evidence of {evidence.tee}: expected sev-snp", category=Category.UNSUPPORTED)
-    report = read_report(evidence.report)
-    return tuple(wanted for product in _products(report) for wanted in _wanted(report, product))
-
-
-# A version 2 report does not name its product line; Turin firmware never wrote one.
-_V2_PRODUCTS = (ProductLine.MILAN, ProductLine.GENOA)
-
-
-def _products(report: AttestationReport) -> tuple[ProductLine, ...]:
-    if report.version < FIRST_VERSION_WITH_CPUID:
-        return _V2_PRODUCTS
-    return (part_of_cpuid(report.cpuid_family, report.cpuid_model, report.cpuid_stepping).product,)
-
-
-def _wanted(report: AttestationReport, product: ProductLine) -> tuple[Wanted, ...]:
-    kind = report.signing_key
-    try:
-        tcb = read_tcb(report.reported_tcb, product)
-    except Malformed:
-        return ChainKey(product=product, kind=kind), CrlKey(product=product, kind=kind)
-    return wanted_for(product=product, kind=kind, chip_id=report.chip_id, tcb=tcb)

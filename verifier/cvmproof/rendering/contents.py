@@ -67,7 +67,7 @@ def sections_of(data: bytes) -> tuple[Section, ...]:
 
 
 def _is_table(data: bytes) -> bool:
-    return data[:16] in {guid.bytes for guid in _NAMES_OF_TABLE}
+    return data[:16].hex() in {guid.replace("-", "") for guid in _NAMES_OF_TABLE}
 
 
 def _evidence(evidence: Evidence, table: bytes = b"") -> Iterator[Section]:

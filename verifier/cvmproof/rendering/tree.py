@@ -23,6 +23,7 @@ _GROUP_BY_PREFIX: Final[Mapping[str, str]] = {
 _FAILURES: Final = frozenset({"fail", "error"})
 _LONG_HEX: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{16,}([0-9a-f]{8})\b")
 _OPEN_WIDTH: Final = 96  # columns
+_BIT_FIELDS: Final = ("guest_policy.", "platform_info.")
 _VALUE_LIMIT: Final = 160  # characters
 _SUMMARY_WIDTH: Final = 56  # columns
 _EXIT_CODES: Final = {"accepted": 0, "rejected": 3, "undecided": 4}
@@ -42,7 +43,7 @@ def draw(document: AppraisalDocument, title: str, terminal: Terminal) -> str:
     branches = [branch for branch in branches if branch]
     branches += [[f"{terminal.mark('open')} note       {note}"] for note in document["notes"]]
     if document["unconstrained"]:
-        branches.append(list(_left_open(document["unconstrained"], terminal)))
+        branches.append(_left_open(document["unconstrained"], terminal))
     lines += _attach(branches)
     return "".join(f"{line.rstrip()}\n" for line in (*lines, *_verdict_lines(document, terminal)))
 
@@ -158,18 +159,21 @@ def _reason(check: CheckDocument, terminal: Terminal, *, several: bool) -> list[
     ]
 
 
-def _left_open(ids: list[str], terminal: Terminal) -> Iterator[str]:
+def _left_open(ids: list[str], terminal: Terminal) -> list[str]:
+    """List what nobody asked; bits by their number, since --json and `policy check` name each."""
     names = [name.removeprefix("snp.") for name in ids]
-    lines, line = [], ""
-    for name in names:
-        if len(line) + len(name) > _OPEN_WIDTH:
-            lines.append(line)
-            line = ""
-        line += f"{name}, "
-    lines.append(line.removesuffix(", "))
-    yield f"{terminal.mark('open')} {'left open':<10} {lines[0]}"
+    words = [name for name in names if not name.startswith(_BIT_FIELDS)]
+    for prefix in _BIT_FIELDS:
+        count = sum(name.startswith(prefix) for name in names)
+        words += [f"{prefix.removesuffix('.')} ({count} rules)"] if count else []
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > _OPEN_WIDTH:
+            lines.append("")
+        lines[-1] += f"{word}, "
+    lines[-1] = lines[-1].removesuffix(", ")
     indent = " " * (9 if terminal.fancy else 12)
-    yield from (f"{indent}{line}" for line in lines[1:])
+    return [f"{terminal.mark('open')} {'left open':<10} {lines[0]}", *(f"{indent}{line}" for line in lines[1:])]
 
 
 def _verdict_lines(document: AppraisalDocument, terminal: Terminal) -> Iterator[str]:
