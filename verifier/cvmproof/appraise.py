@@ -14,13 +14,14 @@ from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Plan, Verdict
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral
-from cvmproof.freshness import ExpectedNonce, ExpectedReportData, Freshness, NoFreshness
+from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
+from cvmproof.live import Expectation, ExpectedChannel, ExpectedKey
 from cvmproof.policy.policy import Authority, Policy, Revocation
 from cvmproof.policy.values import ANY
-from cvmproof.snp import bit_answers, chain_answers, freshness_answers, report_answers
+from cvmproof.snp import bit_answers, chain_answers, freshness_answers, live_answers, report_answers
 from cvmproof.snp.answering import ANSWERS
 from cvmproof.snp.case import SnpCase, read_case
-from cvmproof.snp.questions import FRESHNESS_QUESTIONS, SNP_QUESTIONS
+from cvmproof.snp.questions import FRESHNESS_QUESTIONS, LIVE_QUESTIONS, SNP_QUESTIONS
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Category, CvmproofError, Malformed, Misuse
@@ -29,7 +30,7 @@ from cvmproof_formats.evidence import Evidence
 __all__ = ["appraise", "verify"]
 
 # Imported for the answers they enter into ANSWERS.
-ANSWERING_MODULES = (bit_answers, chain_answers, freshness_answers, report_answers)
+ANSWERING_MODULES = (bit_answers, chain_answers, freshness_answers, live_answers, report_answers)
 
 # A result is simulated unless the root it rests on is a vendor's.
 _VENDOR_SET = TrustRoots.production().name
@@ -37,11 +38,27 @@ _ALL_PASSED = {Outcome.PASS}
 _ORDER = tuple(Authority)  # weakest first
 _LEFT_OPEN = Answer(Outcome.UNCONSTRAINED, "any", "not asked")
 _FRESHNESS_IDS = frozenset(question.id for question in FRESHNESS_QUESTIONS)
-# What is asked about REPORT_DATA depends on what the caller expects of it.
-_ASKED_FOR = {
-    ExpectedNonce: _FRESHNESS_IDS,
-    ExpectedReportData: frozenset({"freshness.report_data"}),
-    NoFreshness: frozenset[str](),
+_LIVE_IDS = frozenset(question.id for question in LIVE_QUESTIONS)
+_ABOUT_IDS = _FRESHNESS_IDS | _LIVE_IDS
+_NOTHING = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True)
+class AboutReportData:
+    """What is asked about REPORT_DATA, what of it is left open, and how high an acceptance is graded."""
+
+    asked: frozenset[str]
+    left_open: frozenset[str] = _NOTHING
+    grade: Assurance = Assurance.EVIDENCE_ONLY
+
+
+# Depends on what the caller expects of it, and on nothing that the evidence says.
+_ABOUT_REPORT_DATA = {
+    ExpectedNonce: AboutReportData(_FRESHNESS_IDS),
+    ExpectedReportData: AboutReportData(frozenset({"freshness.report_data"}), frozenset({"binding.domain"})),
+    NoFreshness: AboutReportData(_NOTHING, _FRESHNESS_IDS),
+    ExpectedKey: AboutReportData(_LIVE_IDS, grade=Assurance.KEY_BOUND),
+    ExpectedChannel: AboutReportData(_LIVE_IDS, grade=Assurance.CHANNEL_BOUND),
 }
 
 
@@ -50,7 +67,7 @@ def appraise(
     *,
     policies: Sequence[Policy],
     trust: TrustRoots,
-    freshness: Freshness,
+    freshness: Expectation,
     now: datetime,
     collateral: Collateral | None = None,
 ) -> Appraisal:
@@ -73,18 +90,19 @@ def appraise(
     plans = _plans(policies, freshness)
     given = _ask_all(case, plans)
     verdict = _verdict(given, plans)
+    accepted = verdict is Verdict.ACCEPTED
     standing = _standing(tuple(policies))
     return Appraisal(
         maker=MAKER,
         verdict=verdict,
-        assurance=Assurance.EVIDENCE_ONLY,
+        assurance=_ABOUT_REPORT_DATA[type(freshness)].grade if accepted else Assurance.EVIDENCE_ONLY,
         tee=evidence.tee,
         simulated=case.chain.root_pinned_in != _VENDOR_SET,
         identity_pinned=standing.identity_pinned,
         identity_pin_source=standing.identity_pin_source,
         policy_authority=standing.policy_authority,
         appraised_at=at,
-        expires_at=_expiry(case, policies) if verdict is Verdict.ACCEPTED else None,
+        expires_at=_expiry(case, policies) if accepted else None,
         asked=tuple(plan for _, plan in plans),
         given=tuple(given),
         notes=_notes(evidence),
@@ -97,7 +115,7 @@ def verify(
     *,
     policies: Sequence[Policy],
     trust: TrustRoots,
-    freshness: Freshness,
+    freshness: Expectation,
     now: datetime,
     collateral: Collateral | None = None,
 ) -> Appraisal:
@@ -111,29 +129,34 @@ def verify(
 
 
 @lru_cache(maxsize=256)
-def plan_for(policy: Policy, freshness_ids: frozenset[str], *, first: bool) -> Plan:
+def plan_for(policy: Policy, about: AboutReportData, *, first: bool) -> Plan:
     """Say what a policy asks; what every policy would ask is asked by the first alone."""
     asked, left_open = [], []
     for question in SNP_QUESTIONS:
-        if question.rule is None and not first:
+        if (question.rule is None and not first) or _is_beside_the_point(question, about):
             continue
         asked_by = policy.name if question.rule else ""
-        if _is_asked(question, policy, freshness_ids):
+        if _is_asked(question, policy, about):
             asked.append((question, asked_by))
         else:
             left_open.append(Check(question, _LEFT_OPEN, asked_by))
     return Plan(asked=tuple(asked), left_open=tuple(left_open))
 
 
-def _is_asked(question: Question, policy: Policy, freshness_ids: frozenset[str]) -> bool:
-    if question.id in _FRESHNESS_IDS:
-        return question.id in freshness_ids
+def _is_beside_the_point(question: Question, about: AboutReportData) -> bool:
+    """Tell a question about REPORT_DATA that another expectation than the caller's would ask or leave open."""
+    return question.id in _ABOUT_IDS and question.id not in about.asked | about.left_open
+
+
+def _is_asked(question: Question, policy: Policy, about: AboutReportData) -> bool:
+    if question.id in _ABOUT_IDS:
+        return question.id in about.asked
     return question.rule in {None, "revocation"} or policy.snp.constrains(question.rule or "")
 
 
-def _plans(policies: Sequence[Policy], freshness: Freshness) -> tuple[tuple[Policy, Plan], ...]:
-    ids = _ASKED_FOR[type(freshness)]
-    return tuple((policy, plan_for(policy, ids, first=index == 0)) for index, policy in enumerate(policies))
+def _plans(policies: Sequence[Policy], freshness: Expectation) -> tuple[tuple[Policy, Plan], ...]:
+    about = _ABOUT_REPORT_DATA[type(freshness)]
+    return tuple((policy, plan_for(policy, about, first=index == 0)) for index, policy in enumerate(policies))
 
 
 def _ask_all(case: SnpCase, plans: Sequence[tuple[Policy, Plan]]) -> list[Answer]:
@@ -235,12 +258,12 @@ def _claims(case: SnpCase) -> SnpClaims:
     )
 
 
-def _require_arguments(policies: Sequence[Policy], trust: TrustRoots, freshness: Freshness, now: datetime) -> None:
+def _require_arguments(policies: Sequence[Policy], trust: TrustRoots, freshness: Expectation, now: datetime) -> None:
     if not policies or not all(isinstance(policy, Policy) for policy in policies):
         raise Misuse(
             "policies: expected one or more, got none" if not policies else "policies: expected Policy objects"
         )
-    if not isinstance(trust, TrustRoots) or not isinstance(freshness, Freshness):
+    if not isinstance(trust, TrustRoots) or not isinstance(freshness, Expectation):
         raise Misuse(f"expected TrustRoots and Freshness, got {type(trust).__name__} and {type(freshness).__name__}")
     if now.tzinfo is None:
         raise Misuse("now: expected a time with its zone, got one without")

@@ -16,7 +16,7 @@ class ExpectedNonce:
     nonce: bytes
 
     def __post_init__(self) -> None:
-        _require_bytes("nonce", self.nonce, NONCE_SIZE)
+        require_bytes("nonce", self.nonce, NONCE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class ExpectedReportData:
     report_data: bytes
 
     def __post_init__(self) -> None:
-        _require_bytes("report data", self.report_data, REPORT_DATA_SIZE)
+        require_bytes("report data", self.report_data, REPORT_DATA_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class NoFreshness:
 Freshness = ExpectedNonce | ExpectedReportData | NoFreshness
 
 
-def _require_bytes(what: str, value: bytes, size: int) -> None:
+def require_bytes(what: str, value: bytes, size: int) -> None:
+    """Refuse a value that is not exactly so many bytes; raises Misuse."""
     if type(value) is not bytes or len(value) != size:
         got = f"{len(value)} bytes" if isinstance(value, bytes) else type(value).__name__
         raise Misuse(f"expected {what}: exactly {size} bytes, got {got}")

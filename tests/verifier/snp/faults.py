@@ -7,6 +7,7 @@ only it notices; if there is none, it is decoration.
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from tests.verifier.snp.live_faults import LIVE_FAULTS
 from tests.verifier.snp.situation import REPORT_DATA, STRANGER, Situation, attackers_keys
 
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData
@@ -186,7 +187,7 @@ FRESHNESS_FAULTS: dict[str, Fault] = {
     "freshness.report_data": (GOOD, replace(GOOD, freshness=ExpectedReportData(REPORT_DATA[::-1]))),
 }
 
-FAULTS = CHAIN_FAULTS | REPORT_FAULTS | POLICY_FAULTS | BIT_FAULTS | FRESHNESS_FAULTS
+FAULTS = CHAIN_FAULTS | REPORT_FAULTS | POLICY_FAULTS | BIT_FAULTS | FRESHNESS_FAULTS | LIVE_FAULTS
 
 # Questions whose no is that something at hand does not decide it.
 LEAVES_UNDECIDED = frozenset({"snp.crl.current"})

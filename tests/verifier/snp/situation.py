@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cvmproof.appraisal import Appraisal
 from cvmproof.appraise import appraise
 from cvmproof.collateral.collateral import Collateral, Crl
-from cvmproof.freshness import ExpectedReportData, Freshness
+from cvmproof.freshness import ExpectedReportData
+from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.reading import read_policy
 from cvmproof.trust import TrustRoots
@@ -112,7 +113,7 @@ class Situation:
     revocation: str = "required"
     rules: Mapping[str, object] = field(default_factory=dict)
     """What the policy says of SNP instead of its built-in base."""
-    freshness: Freshness = field(default_factory=lambda: ExpectedReportData(REPORT_DATA))
+    freshness: Expectation = field(default_factory=lambda: ExpectedReportData(REPORT_DATA))
     now: datetime = NOW
     trust: str = "simulated"
 

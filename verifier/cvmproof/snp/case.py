@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cvmproof.collateral.collateral import Collateral
-from cvmproof.freshness import Freshness
+from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.snp.chain import Chain, RevocationList, choose_chain, revocation_lists
 from cvmproof.trust import TrustRoots
@@ -29,7 +29,7 @@ class SnpCase:
     chain: Chain
     crls: tuple[RevocationList, ...]
     trust: TrustRoots
-    freshness: Freshness
+    freshness: Expectation
     now: datetime
     policy: Policy
 
@@ -40,7 +40,7 @@ def read_case(
     policy: Policy,
     trust: TrustRoots,
     collateral: Collateral,
-    freshness: Freshness,
+    freshness: Expectation,
     now: datetime,
 ) -> SnpCase:
     """Read a report and choose the chain to examine.

@@ -323,6 +323,34 @@ FRESHNESS_QUESTIONS = (
     ),
 )
 
+# Where the verifier holds the TLS connection that the evidence came over.
+LIVE_QUESTIONS = (
+    _ask(
+        "binding.labels",
+        Category.BINDING,
+        "the evidence says itself that it is not about this connection",
+        "docs/binding.md",
+    ),
+    _ask(
+        "freshness.nonce",
+        Category.FRESHNESS,
+        "the evidence answers another request",
+        "docs/binding.md",
+    ),
+    _ask(
+        "binding.leaf",
+        Category.BINDING,
+        "a key that may sign certificates can vouch for other keys",
+        "docs/binding.md; RFC 5280 section 4.2.1.3",
+    ),
+    _ask(
+        "binding.report_data",
+        Category.BINDING,
+        "the evidence is of another TLS connection: somebody may stand in between",
+        f"{_ABI}, REPORT_DATA; docs/binding.md; RFC 8446 section 7.5",
+    ),
+)
+
 SNP_QUESTIONS = (
     *CHAIN_QUESTIONS,
     *REPORT_QUESTIONS,
@@ -330,4 +358,5 @@ SNP_QUESTIONS = (
     *GUEST_POLICY_QUESTIONS,
     *PLATFORM_INFO_QUESTIONS,
     *FRESHNESS_QUESTIONS,
+    *LIVE_QUESTIONS,
 )
