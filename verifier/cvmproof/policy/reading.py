@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -22,6 +23,9 @@ BUILTIN_PREFIX = "builtin:"
 BUILTIN_NAMES = ("genuine", "recommended")
 # importlib.resources would cost a tenth of the command's start for this one folder.
 _FOLDER = Path(cvmproof_policies.__file__).parent
+KEY_LIMIT = 32  # dots in a line; a key of a policy has three
+# An open string ends with its line, so that looking for them takes linear time; tomllib refuses it soon enough.
+_TOML_STRING = re.compile(rb'"(?:[^"\\\n]|\\.)*"?|\'[^\'\n]*\'?')
 _NAMES = ("version", "revocation", "valid_for", "snp")
 
 
@@ -87,12 +91,22 @@ def read_document(data: bytes, *, name: str) -> Mapping[str, object]:
 def _parse(data: bytes, name: str) -> object:
     if data.lstrip(b" \t\r\n")[:1] in {b"{", b'"'}:
         return read_json(data, what=f"policy {name}", limit=POLICY_LIMIT)
+    _refuse_long_keys(data, name)
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise Misuse(
             f"policy {name}: expected TOML, or JSON that starts with an object: {str(error) or type(error).__name__}"
         ) from error
+
+
+def _refuse_long_keys(data: bytes, name: str) -> None:
+    """Refuse keys of very many parts, which tomllib takes quadratic time for, and strings that could hide them."""
+    if b'"""' in data or b"'''" in data:
+        raise Misuse(f"policy {name}: expected no strings over several lines (three quotes)")
+    for line in _TOML_STRING.sub(b"", data).split(b"\n"):
+        if line.partition(b"#")[0].count(b".") > KEY_LIMIT:
+            raise Misuse(f"policy {name}: expected at most {KEY_LIMIT} dots in a line, outside of strings")
 
 
 def _extend(document: Mapping[str, object]) -> Mapping[str, object]:
