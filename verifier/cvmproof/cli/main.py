@@ -4,6 +4,7 @@ Every command ends with one of seven exit codes. Where `--json` is among the arg
 output whatever happened.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -130,6 +131,7 @@ def main() -> NoReturn:
     The interpreter is not taken apart at the end: that costs as much time as the verdict itself, and there is nothing
     left to do. Output was flushed where it was written, files are closed, locks released.
     """
+    gc.disable()  # a command is over before garbage matters, and its input is bounded
     if _COMPLETE in os.environ:
         cli.main()
     code = cli.run(sys.argv[1:])

@@ -22,7 +22,6 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from cvmproof.collateral.admission import Chain, admit_chain, admit_crl, admit_vcek
-from cvmproof.collateral.bundle import Imported, import_bundle
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.collateral.disk import FileContent, locked, read_bounded, replace_file
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at
@@ -32,6 +31,9 @@ from cvmproof_formats.errors import Category, CollateralError, Malformed, Misuse
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.x509 import Certificate, read_crl
+
+if TYPE_CHECKING:
+    from cvmproof.collateral.bundle import Imported
 
 # AMD issues its lists for a year; a list once a day keeps a revocation from staying unseen that long.
 CRL_REFRESH = timedelta(hours=24)
@@ -129,8 +131,10 @@ class CollateralStore:
         replace_file(self.path(key), data, now)
         self._absent_marker(key).unlink(missing_ok=True)
 
-    def import_(self, source: Path | Iterable[Path], now: datetime) -> Imported:
+    def import_(self, source: Path | Iterable[Path], now: datetime) -> "Imported":
         """Take over certificates, lists and folders of them; what was refused comes back with the reason."""
+        from cvmproof.collateral.bundle import import_bundle  # noqa: PLC0415 -- every verification loads this module
+
         return import_bundle(self, (source,) if isinstance(source, Path) else tuple(source), now)
 
     def chain(self, key: ChainKey) -> Chain:
