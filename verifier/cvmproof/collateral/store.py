@@ -19,7 +19,7 @@ from enum import StrEnum
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cvmproof.collateral.admission import Chain, admit_chain, admit_crl, admit_vcek
 from cvmproof.collateral.collateral import Collateral, Crl
