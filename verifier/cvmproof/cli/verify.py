@@ -14,6 +14,7 @@ from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.files import read_named, title_of
 from cvmproof.cli.gathering import Gathering, gather, open_store
 from cvmproof.cli.output import say, write_json, write_text
+from cvmproof.clock import require_plausible
 from cvmproof.collateral.keys import Wanted
 from cvmproof.document import AppraisalDocument, appraisal_document, error_detail
 from cvmproof.errors import CvmproofError, Undecided
@@ -78,7 +79,7 @@ def verify(
     freshness = read_freshness(nonce=nonce, report_data=report_data, none=no_freshness)
     policies = read_policies(policy, floor)
     roots = TrustRoots.named(trust)
-    moment = datetime.now(UTC) if at is None else read_time(at)
+    moment = require_plausible(datetime.now(UTC)) if at is None else read_time(at)
     given = read_certificates(certs)
     case = Gathering(
         evidence=read_evidence(read_named(evidence, FILE_LIMIT, "evidence")),
