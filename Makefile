@@ -8,7 +8,7 @@ SECONDS := 60
 MUTANTS :=
 BIN := .venv/bin
 
-PACKAGES := formats policies protos simulator verifier
+PACKAGES := agent formats policies protos simulator verifier
 CODE := $(PACKAGES) $(wildcard tests tools benchmarks examples fuzz)
 # Modules that write files from code; each takes --check and then only compares.
 GENERATED := $(if $(wildcard verifier/cvmproof/generated.py),cvmproof.generated)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("formats", "policies", "protos", "simulator", "verifier")
+PACKAGES = ("agent", "formats", "policies", "protos", "simulator", "verifier")
 FOLDERS = (*PACKAGES, "tests", "tools", "benchmarks", "examples", "fuzz")
 PAPERS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs")
 MACHINERY = ("Makefile", "pyproject.toml", "requirements", ".ci", ".github")

@@ -4,6 +4,7 @@ compared with what its package may load.
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,20 +22,27 @@ FIRST_PARTY = {
     "cvmproof_formats": ("formats", {"cvmproof_protos"}),
     "cvmproof": ("verifier", {"cvmproof_formats", "cvmproof_policies", "cvmproof_protos"}),
     "cvmproof_simulator": ("simulator", {"cvmproof_formats", "cvmproof_policies", "cvmproof_protos"}),
+    "cvmproof_agent": ("agent", {"cvmproof_formats", "cvmproof_protos"}),
 }
+# The one module that knows the simulator, and the one place that imports it: open_device("simulated:...").
+KNOWS_THE_SIMULATOR = "cvmproof_agent.simulated"
+OPENS_DEVICES = "cvmproof_agent.device"
 CRYPTOGRAPHY = {"cryptography", "_cffi_backend", "_openssl"}
 HTTP = {"httpx", "httpcore", "h11", "anyio", "certifi", "idna", "sniffio"}
 RICH = {"rich", "pygments", "markdown_it", "mdurl"}
 STAMINA = {"stamina", "tenacity"}
+# grpc loads its code generator where that is installed, as in development.
+GRPC = {"cython_runtime", "google", "grpc", "grpc_health", "grpc_tools"}
 THIRD_PARTY = {
     "cvmproof_protos": {"google"},
     "cvmproof_policies": set[str](),
     "cvmproof_formats": set[str](),  # the standard library is enough, and the guest stays small
-    "cvmproof": CRYPTOGRAPHY | HTTP | RICH | STAMINA | {"click", "filelock", "platformdirs"},
+    "cvmproof": CRYPTOGRAPHY | GRPC | HTTP | RICH | STAMINA | {"OpenSSL", "click", "filelock", "platformdirs"},
     "cvmproof_simulator": CRYPTOGRAPHY | RICH | {"click"},
+    "cvmproof_agent": CRYPTOGRAPHY | GRPC | {"OpenSSL", "click"},
 }
 LIGHT = ("cvmproof", "cvmproof.cli.main")  # what every command pays for at its start
-HEAVY = {"rich", "httpx", "grpc", "stamina"}
+HEAVY = {"rich", "httpx", "grpc", "OpenSSL", "stamina"}
 # Names that can stand in sys.modules without anybody here having asked for them.
 ANYWHERE = set(sys.stdlib_module_names) | {"__mp_main__", "typing_extensions"}
 
@@ -42,7 +50,8 @@ PROBE = """
 import importlib, sys
 before = set(sys.modules)
 importlib.import_module(sys.argv[1])
-print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+found = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(*sorted(name for name in found if not name.startswith("_cython_")))
 """
 
 
@@ -70,6 +79,13 @@ def load(name: str) -> set[str]:
     return set(done.stdout.split())
 
 
+def first_party(name: str) -> set[str]:
+    """Our packages that a module may import."""
+    package = name.partition(".")[0]
+    extra = {"cvmproof_simulator"} if name == KNOWS_THE_SIMULATOR else set[str]()
+    return {package} | FIRST_PARTY[package][1] | extra
+
+
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[dict[str, Future[set[str]]]]:
     with ThreadPoolExecutor(2) as pool:
@@ -83,8 +99,15 @@ def test_every_package_was_found() -> None:
 @pytest.mark.parametrize("name", IMPORTABLE)
 def test_a_module_loads_only_what_its_package_may_load(name: str, loaded: dict[str, Future[set[str]]]) -> None:
     package = name.partition(".")[0]
-    allowed = {package} | FIRST_PARTY[package][1] | THIRD_PARTY[package] | ANYWHERE
+    allowed = first_party(name) | THIRD_PARTY[package] | ANYWHERE
     assert loaded[name].result() - allowed == set(), f"{name} loads what {package} may not load"
+
+
+def test_the_simulator_is_reached_from_one_place_only() -> None:
+    mention = re.compile(
+        rf"^\s*(from|import) .*{KNOWS_THE_SIMULATOR}|cvmproof_agent import .*\bsimulated\b", re.MULTILINE
+    )
+    assert [name for name, path in SOURCES.items() if mention.search(path.read_text("utf-8"))] == [OPENS_DEVICES]
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -96,8 +119,7 @@ def test_starting_up_loads_nothing_heavy(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_an_import_inside_a_function_points_the_same_way(name: str) -> None:
-    package = name.partition(".")[0]
-    allowed = {package} | FIRST_PARTY[package][1]
+    allowed = first_party(name)
     assert (imported(SOURCES[name]) & FIRST_PARTY.keys()) - allowed == set()
 
 
