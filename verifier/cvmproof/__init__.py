@@ -3,6 +3,9 @@
     appraisal = cvmproof.verify(evidence, policies=[policy], trust=cvmproof.TrustRoots.production(), freshness=...,
     now=...)
 
+    with cvmproof.connect("https://cvm.example:7002", policies=[policy], trust=...) as attested:
+        attested.channel        a grpc.Channel: the very connection that the accepted evidence is bound to
+
 `verify` returns only for an accepted verdict and raises `Rejected` or `Undecided` with every reason otherwise;
 `appraise` returns the verdict whatever it is. What stands in `__all__` is public; everything else may change.
 """
@@ -33,13 +36,23 @@ from cvmproof.version import __version__
 from cvmproof_formats.evidence import Evidence, read_evidence, write_evidence
 
 if TYPE_CHECKING:
+    from cvmproof.channel.address import AddressRules
+    from cvmproof.channel.asynchronous import AsyncAttestedChannel, connect_async
+    from cvmproof.channel.challenge import Challenge
+    from cvmproof.channel.channel import AttestedChannel
+    from cvmproof.channel.connect import connect
+    from cvmproof.channel.key_bound import connect_key_bound
     from cvmproof.collateral.store import CollateralStore
 
 __all__ = [
+    "AddressRules",
     "Appraisal",
     "Assurance",
+    "AsyncAttestedChannel",
+    "AttestedChannel",
     "Authority",
     "Category",
+    "Challenge",
     "Check",
     "Collateral",
     "CollateralError",
@@ -66,6 +79,9 @@ __all__ = [
     "__version__",
     "appraise",
     "builtin_policy",
+    "connect",
+    "connect_async",
+    "connect_key_bound",
     "read_evidence",
     "read_policy",
     "verify",
@@ -73,10 +89,23 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # The store is the rim: an appraisal over bytes at hand does without it, and without what it imports.
-    if name == "CollateralStore":
-        from cvmproof.collateral.store import CollateralStore  # noqa: PLC0415 - that is the point
+# The rim: an appraisal over bytes at hand does without the store and the channel, and without what they import.
+_RIM = {
+    "AddressRules": "cvmproof.channel.address",
+    "AsyncAttestedChannel": "cvmproof.channel.asynchronous",
+    "AttestedChannel": "cvmproof.channel.channel",
+    "Challenge": "cvmproof.channel.challenge",
+    "CollateralStore": "cvmproof.collateral.store",
+    "connect": "cvmproof.channel.connect",
+    "connect_async": "cvmproof.channel.asynchronous",
+    "connect_key_bound": "cvmproof.channel.key_bound",
+}
 
-        return CollateralStore
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    if name not in _RIM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - that is the point
+
+    found: object = getattr(import_module(_RIM[name]), name)
+    return found

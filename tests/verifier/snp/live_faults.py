@@ -1,4 +1,4 @@
-"""For each question about a live connection the situation that it alone refuses; `faults.py` has the other questions."""
+"""For each question about a live connection, the situation that it alone refuses; see `faults.py` for the others."""
 
 from dataclasses import replace
 

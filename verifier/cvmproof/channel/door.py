@@ -1,0 +1,87 @@
+"""A private way into this process for gRPC, which can be given an address to connect to but no connection.
+
+A unix socket in a folder of mode 0700 that takes one connection, from this very process, and no other. Its name is gone
+before anybody is let in: on Linux the socket is reached through its own descriptor, elsewhere its name goes with the
+first connection. Whoever could connect would ride a channel that was verified for somebody else.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import struct
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+_log = logging.getLogger(__name__)
+_UCRED: Final = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
+_SOL_LOCAL, _LOCAL_PEERPID = 0, 2  # sys/un.h of macOS
+_BACKLOG: Final = 8  # strangers may knock before we do
+
+
+class Door:
+    """The listening socket; `target` is what gRPC connects to."""
+
+    def __init__(self, *, by_descriptor: bool = sys.platform == "linux") -> None:
+        """Open it; `by_descriptor` removes its name at once."""
+        self._by_path: int | None = None
+        self._folder: Path | None = Path(tempfile.mkdtemp(prefix="cvmproof-"))  # mode 0700
+        path = self._folder / "channel"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.socket.bind(str(path))
+            if by_descriptor:
+                self._by_path = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                self._remove_name()
+            self.target = f"unix:/proc/self/fd/{self._by_path}" if by_descriptor else f"unix:{path}"
+            self.socket.listen(_BACKLOG)
+            self.socket.settimeout(0)
+        except BaseException:
+            self.close()
+            raise
+
+    def take(self) -> socket.socket | None:
+        """Take a connection that is waiting, if it is our own; then there is no other. None for a stranger's."""
+        try:
+            taken, _ = self.socket.accept()
+        except BlockingIOError:
+            return None
+        if peer_process(taken) != os.getpid():
+            taken.close()
+            _log.warning("refused a connection of another process to a verified channel")
+            return None
+        taken.settimeout(0)
+        self.shut()
+        return taken
+
+    def shut(self) -> None:
+        """Let nobody in any more."""
+        self.socket.close()
+        self._remove_name()
+
+    def close(self) -> None:
+        """Give everything back; call it when gRPC no longer connects to `target`."""
+        self.shut()
+        if self._by_path is not None:
+            # Not before: another channel's socket could get the same number.
+            os.close(self._by_path)
+            self._by_path = None
+
+    def _remove_name(self) -> None:
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                (self._folder / "channel").unlink()
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()
+            self._folder = None
+
+
+def peer_process(connected: socket.socket) -> int:
+    """Give the process id at the other end of a unix socket, as the kernel knows it."""
+    if sys.platform == "darwin":
+        return connected.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID)
+    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    pid: int = _UCRED.unpack(credentials)[0]
+    return pid

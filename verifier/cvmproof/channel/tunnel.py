@@ -1,0 +1,38 @@
+"""What gRPC needs to use an attested connection: a target to connect to, options, and both ends of the pipe."""
+
+from typing import Final
+
+from cvmproof.channel.deadline import Lease
+from cvmproof.channel.door import Door
+from cvmproof.channel.pipe import Pipe
+from cvmproof.channel.tls import TlsConnection
+
+Options = tuple[tuple[str, str | int], ...]
+
+# A sub-channel of the process-wide pool could be another channel's; no proxy of the environment stands in between.
+OPTIONS: Final[Options] = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+
+
+class Tunnel:
+    """An attested connection that gRPC reaches through a door of its own."""
+
+    def __init__(self, connection: TlsConnection, lease: Lease) -> None:
+        """Take over the connection, for as long as the lease goes."""
+        self._door = Door()
+        self._pipe = Pipe(connection, self._door, lease)
+        self.target = self._door.target
+        self._pipe.start()
+
+    @property
+    def ended(self) -> str | None:
+        """Why it ended; None while it has not."""
+        return self._pipe.ended
+
+    def extend(self, lease: Lease) -> None:
+        """Go by another lease from now on."""
+        self._pipe.extend(lease)
+
+    def close(self) -> None:
+        """End it, once gRPC no longer uses it; safe to call again."""
+        self._pipe.close()
+        self._door.close()
