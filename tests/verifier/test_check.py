@@ -1,0 +1,47 @@
+"""Questions, answers and how a check puts them into words."""
+
+import pytest
+
+from cvmproof.check import Absent, Answer, Check, Outcome, Question, failed, passed, require, undecided
+from cvmproof_formats.errors import Category
+
+QUESTION = Question(id="a.b", category=Category.TCB, why="it matters", spec="Spec 1")
+
+
+@pytest.mark.parametrize("value", [False, 0, None, 1, "yes", [True], (1,), Outcome.PASS, object()])
+def test_ac_089_only_true_is_a_yes(value: object) -> None:
+    assert require(True, "", "").outcome is Outcome.PASS  # noqa: FBT003 - the value asked about
+    assert require(value, "", "").outcome is Outcome.FAIL
+
+
+def test_answers_carry_what_was_expected_and_what_was_found() -> None:
+    assert passed(1, 2) == Answer(Outcome.PASS, 1, 2)
+    assert failed(1, 2) == Answer(Outcome.FAIL, 1, 2)
+    assert undecided(1, 2) == Answer(Outcome.UNDECIDED, 1, 2)
+
+
+def test_a_check_says_everything_in_one_line() -> None:
+    check = Check(QUESTION, failed(b"\x01\x02", "\x1b[2J"))
+    assert str(check) == "a.b: expected 0102, got \\x1b[2J: it matters (Spec 1)"
+    assert (check.id, check.outcome, check.expected, check.got) == ("a.b", Outcome.FAIL, "0102", "\\x1b[2J")
+
+
+def test_what_is_absent_is_named() -> None:
+    assert Check(QUESTION, undecided(1, Absent("the list"))).got == "none at hand: the list"
+
+
+@pytest.mark.parametrize(
+    ("answer", "category"),
+    [
+        (failed(1, 2), Category.TCB),
+        (passed(1, 2), Category.TCB),
+        (undecided(1, 2), Category.TCB),
+        (undecided(1, Absent("it")), Category.UNAVAILABLE),
+        (Answer(Outcome.ERROR, 1, 2), Category.INTERNAL),
+        (Answer(Outcome.ERROR, 1, Absent("it")), Category.INTERNAL),
+    ],
+)
+def test_the_category_is_the_questions_unless_something_was_absent_or_we_failed(
+    answer: Answer, category: Category
+) -> None:
+    assert Check(QUESTION, answer).category is category
