@@ -46,7 +46,7 @@ class Pipe:
         self._local = None if isinstance(local, Door) else local
         self._bell, self._ring = socket.socketpair()
         self._bell.settimeout(0)
-        self._ringing = Lock()
+        self._ringing, self._starting = Lock(), Lock()
         self._to_remote, self._to_local = bytearray(), bytearray()
         # What is known to be possible without waiting, and what TLS waits for.
         self._local_readable = self._local_writable = False
@@ -58,8 +58,10 @@ class Pipe:
         self._thread = Thread(target=self._run, name=f"cvmproof {remote.peer}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin, unless it was closed before."""
+        with self._starting:
+            if self.ended is None:
+                self._thread.start()
 
     def extend(self, lease: Lease) -> None:
         """Go by another lease from now on."""
@@ -68,16 +70,19 @@ class Pipe:
 
     def close(self) -> None:
         """End it, and come back when it has ended."""
-        self.ended = self.ended or "closed here"
-        self._wake()
-        self.join()
+        with self._starting:
+            self.ended = self.ended or "closed here"
+            started = self._thread.ident is not None
+        if started:
+            self._wake()
+            self._thread.join()
+        else:
+            self._release()
 
     def join(self) -> None:
         """Come back when it has ended."""
         if self._thread.ident is not None:
             self._thread.join()
-        else:
-            self._release()
 
     def _wake(self) -> None:
         with self._ringing:

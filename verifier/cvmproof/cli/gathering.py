@@ -14,7 +14,7 @@ from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.keys import Wanted
 from cvmproof.collateral.wanting import wanted_for_evidence
 from cvmproof.errors import CollateralError, CvmproofError, EndpointError
-from cvmproof.freshness import Freshness
+from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.evidence import Evidence
@@ -32,7 +32,7 @@ class Gathering:
         evidence: Evidence,
         policies: Sequence[Policy],
         trust: TrustRoots,
-        freshness: Freshness,
+        freshness: Expectation,
         now: datetime,
         given: Collateral,
     ) -> None:

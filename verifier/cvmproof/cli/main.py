@@ -109,6 +109,7 @@ def die_by(name: str) -> NoReturn:
 
 _COMMANDS = {
     "verify": ("cvmproof.cli.verify:verify", "Appraise evidence: accepted, rejected with every reason, or undecided."),
+    "connect": ("cvmproof.cli.connect:connect", "Connect to an agent, and appraise evidence bound to that connection."),
     "inspect": ("cvmproof.cli.inspect:inspect", "Show what a file says, field by field; nothing is checked."),
     "explain": ("cvmproof.cli.explain:explain", "Put a --json result into prose, with what to do next."),
     "policy": ("cvmproof.cli.policy:policy", "Check, list, show and write policies."),

@@ -6,27 +6,17 @@ from pathlib import Path
 
 import click
 
-from cvmproof.appraisal import Appraisal, Verdict
 from cvmproof.cli.arguments import read_freshness, read_policies, read_time
 from cvmproof.cli.certificates import read_certificates
 from cvmproof.cli.command import command, settings_of
-from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.files import read_named, title_of
 from cvmproof.cli.gathering import Gathering, gather, open_store
-from cvmproof.cli.output import say, write_json, write_text
+from cvmproof.cli.output import say
+from cvmproof.cli.telling import tell
 from cvmproof.clock import require_plausible
 from cvmproof.collateral.keys import Wanted
-from cvmproof.document import AppraisalDocument, appraisal_document, error_detail
-from cvmproof.errors import CvmproofError, Undecided
-from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.evidence import FILE_LIMIT, read_evidence
-
-_EXIT_CODES = {
-    Verdict.ACCEPTED: ExitCode.ACCEPTED,
-    Verdict.REJECTED: ExitCode.REJECTED,
-    Verdict.UNDECIDED: ExitCode.UNDECIDED,
-}
 
 
 @command("verify")
@@ -102,42 +92,4 @@ def verify(
 
     may_fetch = not offline and settings.get("offline") != "true"
     appraisal, error = gather(case, store, fetch=fetch if may_fetch else None)
-    return _tell(appraisal, policies, error, title=title_of(evidence), as_json=as_json, offline=not may_fetch)
-
-
-def _tell(
-    appraisal: Appraisal,
-    policies: Sequence[Policy],
-    error: CvmproofError | None,
-    *,
-    title: str,
-    as_json: bool,
-    offline: bool,
-) -> int:
-    document = appraisal_document(appraisal, policies)
-    if appraisal.verdict is Verdict.UNDECIDED:
-        document["error"] = error_detail(error or _what_is_missing(appraisal, offline=offline))
-    if as_json:
-        write_json(document)
-    else:
-        _draw(document, title)
-    return _EXIT_CODES[appraisal.verdict]
-
-
-def _draw(document: AppraisalDocument, title: str) -> None:
-    import sys  # noqa: PLC0415
-
-    from cvmproof.rendering.terminal import Terminal  # noqa: PLC0415
-    from cvmproof.rendering.tree import draw  # noqa: PLC0415 -- not for --json
-
-    write_text(draw(document, title, Terminal.of(sys.stdout)))
-
-
-def _what_is_missing(appraisal: Appraisal, *, offline: bool) -> CvmproofError:
-    try:
-        appraisal.require_accepted(appraisal.appraised_at)
-    except Undecided as error:
-        how = "cvmproof collateral fetch --evidence FILE where there is a network, cvmproof collateral import FILE"
-        error.hint = how if offline else f"{how}, or --certs FILE"
-        return error
-    raise AssertionError("an undecided appraisal was taken for an accepted one")
+    return tell(appraisal, policies, error, title=title_of(evidence), as_json=as_json, offline=not may_fetch)
