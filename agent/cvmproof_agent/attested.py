@@ -4,21 +4,20 @@ Follows docs/binding.md. Nothing may come between the client's frame and the ans
 seen evidence was not meant for this machine.
 """
 
-import asyncio
 from collections.abc import Hashable
 
 from google.protobuf.message import DecodeError
 
+from cvmproof_agent.answering import answer_in_time, evidence_frame, read_message, refusal_frame
 from cvmproof_agent.binder import Binder
-from cvmproof_agent.evidence_message import evidence_message
 from cvmproof_agent.limits import Limits
 from cvmproof_agent.metrics import Metrics
 from cvmproof_agent.tls_stream import TlsStream
 from cvmproof_formats.binding import NONCE_SIZE
-from cvmproof_formats.errors import CvmproofError, DeviceError, Malformed
+from cvmproof_formats.errors import CvmproofError, Malformed
 from cvmproof_formats.evidence import Evidence
-from cvmproof_formats.frames import ANSWER_LIMIT, HEADER_SIZE, REQUEST_LIMIT, message_size, write_frame
-from cvmproof_protos.v1.attestation_pb2 import AttestedAnswer, AttestedRequest, Refusal
+from cvmproof_formats.frames import REQUEST_LIMIT
+from cvmproof_protos.v1.attestation_pb2 import AttestedRequest
 
 
 async def exchange(
@@ -33,19 +32,15 @@ async def exchange(
         evidence = await _evidence(stream, binder, request, limits=limits, network=network)
     except CvmproofError as error:
         metrics.count("cvmproof_agent_refusals_total", category=error.category)
-        await stream.send(_frame(AttestedAnswer(refusal=Refusal(category=error.category, message=str(error)))))
+        await stream.send(refusal_frame(error))
+        await stream.end()
         raise
-    await stream.send(_frame(AttestedAnswer(evidence=evidence_message(evidence))))
+    await stream.send(evidence_frame(evidence))
     metrics.count("cvmproof_agent_evidence_total", binding="channel")
 
 
 async def _read_request(stream: TlsStream, limits: Limits) -> AttestedRequest:
-    try:
-        async with asyncio.timeout(limits.request_seconds):
-            size = message_size(await _exactly(stream, HEADER_SIZE), limit=REQUEST_LIMIT)
-            message = await _exactly(stream, size)
-    except TimeoutError as error:
-        raise ConnectionError(f"the request was not complete after {limits.request_seconds:g} s") from error
+    message = await read_message(stream.receive, limit=REQUEST_LIMIT, seconds=limits.request_seconds)
     try:
         request = AttestedRequest.FromString(message)
     except DecodeError as error:
@@ -55,36 +50,9 @@ async def _read_request(stream: TlsStream, limits: Limits) -> AttestedRequest:
     return request
 
 
-async def _exactly(stream: TlsStream, size: int) -> bytes:
-    received = bytearray()
-    while len(received) < size:
-        part = await stream.receive(size - len(received))
-        if not part:
-            raise ConnectionError("the connection ended within a frame")
-        received += part
-    return bytes(received)
-
-
 async def _evidence(
     stream: TlsStream, binder: Binder, request: AttestedRequest, *, limits: Limits, network: Hashable
 ) -> Evidence:
     ekm = stream.export(request.nonce)
     future = binder.channel(nonce=request.nonce, ekm=ekm, event_log=request.event_log, network=network)
-    answer = asyncio.wrap_future(future)
-    early = asyncio.ensure_future(stream.anything())
-    try:
-        done, _ = await asyncio.wait(
-            (answer, early), timeout=limits.deadline_seconds, return_when=asyncio.FIRST_COMPLETED
-        )
-        if early in done:
-            raise ConnectionError("the client said something, or left, before it had its answer")
-        if not done:
-            raise DeviceError(f"the device did not answer within {limits.deadline_seconds:g} s")
-        return answer.result()
-    finally:
-        early.cancel()
-        answer.cancel()
-
-
-def _frame(answer: AttestedAnswer) -> bytes:
-    return write_frame(answer.SerializeToString(), limit=ANSWER_LIMIT)
+    return await answer_in_time(future, stream.anything(), seconds=limits.deadline_seconds)

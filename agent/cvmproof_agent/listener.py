@@ -25,17 +25,15 @@ from cvmproof_formats.tls import ALPN_ATTESTED
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 128
-_OUT_OF_DESCRIPTORS_SECONDS = 0.1
 # Linux, tcp(7): a peer that vanished is noticed after a minute of silence and three unanswered probes.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
 
 class Listener:
-    """Serves connections of one listening socket, which it owns; all calls come from one event loop."""
+    """Serves the connections of clients; all calls come from one event loop."""
 
     def __init__(
         self,
-        listening: socket.socket,
         *,
         context: SSL.Context,
         binder: Binder,
@@ -44,40 +42,14 @@ class Listener:
         limits: Limits,
         metrics: Metrics,
     ) -> None:
-        """Take a listening socket that doesn't block, and by ALPN name the gRPC server that a connection is for."""
-        self._listening, self._context, self._binder, self._local = listening, context, binder, local
+        """Take the TLS context, and by ALPN name the gRPC server that a connection is for."""
+        self._context, self._binder, self._local = context, binder, local
         self._peers, self._limits, self._metrics = peers, limits, metrics
         self._networks = Networks(limits)
-        self._tasks: set[asyncio.Task[None]] = set()
         metrics.gauge("cvmproof_agent_connections", lambda: self._networks.connections)
 
-    async def accept(self) -> None:
-        """Accept connections until cancelled; those accepted go on."""
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                try:
-                    client, address = await loop.sock_accept(self._listening)
-                except OSError as error:  # out of descriptors, or a client that left in the queue
-                    _log.warning("could not accept a connection: %s", error.strerror)
-                    await asyncio.sleep(_OUT_OF_DESCRIPTORS_SECONDS)
-                    continue
-                task = loop.create_task(self._connection(client, str(address[0])))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        finally:
-            self._listening.close()
-
-    async def drain(self, seconds: float) -> None:
-        """Give open connections that long to end, then end them."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        left = list(self._tasks)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-    async def _connection(self, client: socket.socket, host: str) -> None:
+    async def serve(self, client: socket.socket, host: str) -> None:
+        """Serve one connection; raises OSError for whatever the peer did wrong."""
         outcome = "failed"
         try:
             network = network_of(host)
@@ -87,12 +59,10 @@ class Listener:
         except TooMany as error:
             outcome = "too-many"
             _log.debug("%s: %s", host, error)
-        except (CvmproofError, OSError) as error:  # OSError includes ConnectionError and TimeoutError
-            _log.debug("%s: %s", host, error)
-        except Exception:  # noqa: BLE001 -- our own bug ends this connection and no other
-            _log.exception("%s: a bug of cvmproof-agent", host)
+        except CvmproofError as error:
+            outcome = "refused"
+            _log.debug("%s: %s: %s", host, error.category, error)
         finally:
-            client.close()
             self._metrics.count("cvmproof_agent_connections_total", outcome=outcome)
 
     async def _serve(self, client: socket.socket, network: Network) -> None:
@@ -123,6 +93,7 @@ def listen_on(host: str, port: int) -> socket.socket:
     Raises OSError.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    both = host == "::" and socket.has_dualstack_ipv6()
+    listening = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     listening.settimeout(0)
     return listening

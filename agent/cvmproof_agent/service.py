@@ -8,7 +8,7 @@ many as may wait, and some for health.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import Any, Final, NoReturn, TypeVar
@@ -24,7 +24,7 @@ from cvmproof_agent.metrics import Metrics
 from cvmproof_agent.peers import Peers
 from cvmproof_agent.private_socket import PrivateSocket
 from cvmproof_formats.binding import NONCE_SIZE
-from cvmproof_formats.errors import Category, CvmproofError, Malformed
+from cvmproof_formats.errors import Category, CvmproofError, DeviceError, Malformed
 from cvmproof_formats.tls import ALPN_ATTESTED, ALPN_H2
 from cvmproof_protos.v1 import attestation_pb2, evidence_pb2
 
@@ -110,8 +110,8 @@ class GrpcServer:
     def __init__(self, handler: grpc.GenericRpcHandler, status: health.HealthServicer, *, limits: Limits) -> None:
         """Bind; serves nothing before `start`."""
         workers = limits.queue + 1 + _SPARE_THREADS
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="grpc")
-        self._server = grpc.server(pool, options=_options(limits), maximum_concurrent_rpcs=2 * workers)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="grpc")
+        self._server = grpc.server(self._pool, options=_options(limits), maximum_concurrent_rpcs=2 * workers)
         self._server.add_generic_rpc_handlers((handler,))
         health_pb2_grpc.add_HealthServicer_to_server(status, self._server)
         self.socket = PrivateSocket.bind(lambda path: self._server.add_insecure_port(f"unix:{path}"))
@@ -125,7 +125,8 @@ class GrpcServer:
         return self._server.stop(seconds).wait
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Let go of threads and socket; only once it has stopped."""
+        self._pool.shutdown()
         self.socket.close()
 
 
@@ -158,19 +159,32 @@ def _serialize(message: Message) -> bytes:
 
 
 def _wait(future: "Future[_Answer]", context: grpc.ServicerContext, seconds: float) -> _Answer:
-    """Wait for an answer as long as the client does; raises what it raises."""
-    context.add_callback(partial(_give_up, future))
+    """Wait for an answer, but no longer than the client does; raises what it raises."""
+    # A device call can't be cancelled once it runs, so what is waited for is a future of our own, which always can.
+    answer: Future[_Answer] = Future()
+    future.add_done_callback(partial(_pass_on, answer))
+    context.add_callback(partial(_give_up, future, answer))
     try:
-        return future.result(seconds)
-    except FutureTimeoutError as error:
+        return answer.result(seconds)
+    except (FutureTimeoutError, CancelledError) as error:
         future.cancel()
-        raise CvmproofError(
-            f"the device did not answer within {seconds:.3g} s", category=Category.UNAVAILABLE
-        ) from error
+        raise DeviceError(f"the device did not answer within {seconds:.3g} s") from error
 
 
-def _give_up(future: "Future[_Answer]") -> None:
-    future.cancel()
+def _pass_on(answer: "Future[_Answer]", future: "Future[_Answer]") -> None:
+    if not answer.set_running_or_notify_cancel():
+        return
+    if future.cancelled():
+        answer.set_exception(DeviceError("nobody waits any more"))
+    elif (error := future.exception()) is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(future.result())
+
+
+def _give_up(*futures: "Future[_Answer]") -> None:
+    for future in futures:
+        future.cancel()
 
 
 def _abort(context: grpc.ServicerContext, error: CvmproofError) -> NoReturn:

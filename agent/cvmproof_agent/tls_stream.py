@@ -17,6 +17,7 @@ from OpenSSL import SSL
 from cvmproof_formats.binding import EKM_SIZE, EXPORTER_LABEL
 
 _Result = TypeVar("_Result")
+_LINGER_SECONDS, _LINGER_READS, _LINGER_SIZE = 1.0, 16, 16 * 1024
 
 
 class TlsStream:
@@ -59,6 +60,17 @@ class TlsStream:
         """Return once the peer sent anything at all, or ended; what it sent is not read."""
         if not (self._connection.pending() or self._is_readable()):
             await self._until(writable=False)
+
+    async def end(self) -> None:
+        """Say goodbye, and let the peer read what it was told: closing with its bytes unread would reset them away."""
+        with contextlib.suppress(SSL.Error, OSError):
+            self._connection.shutdown()
+            self._socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                for _ in range(_LINGER_READS):
+                    if not await self._loop.sock_recv(self._socket, _LINGER_SIZE):
+                        return
 
     def close(self) -> None:
         """Say goodbye if that takes no waiting, and close."""

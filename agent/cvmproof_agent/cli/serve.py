@@ -1,0 +1,84 @@
+"""`cvmproof-agent serve`: until told to stop."""
+
+import ipaddress
+import logging
+import signal
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cvmproof_agent.cli.configuration import Configuration, read_configuration
+from cvmproof_agent.cli.exit_code import ExitCode
+from cvmproof_agent.cli.main import command
+from cvmproof_agent.device import open_device
+from cvmproof_agent.hardening import keep_memory_private
+from cvmproof_agent.readiness import ALIVE, READY, STOPPING, notify, watchdog_seconds
+from cvmproof_agent.serve import Agent
+from cvmproof_formats.errors import Misuse
+
+_log = logging.getLogger(__name__)
+DEFAULT_LISTEN: Final = "0.0.0.0:8443"
+_STOP: Final = {signal.SIGTERM, signal.SIGINT}
+
+
+@command("serve")
+@click.option("--listen", metavar="ADDR", help=f"Address and port; {DEFAULT_LISTEN} unless told otherwise.")
+@click.option("--device", metavar="NAME", help="auto, which is also the default, or simulated:...")
+@click.option("--config", metavar="FILE", help="TOML; flags go over it.")
+@click.option("--user-socket", metavar="PATH", help="Give other processes of this guest evidence there (mode 0660).")
+@click.option("--metrics", metavar="unix:PATH|ADDR", help="Serve Prometheus metrics there, on this machine only.")
+def serve(  # noqa: D103 -- click would show a docstring as the command's help
+    *, listen: str | None, device: str | None, config: str | None, user_socket: str | None, metrics: str | None
+) -> int:
+    # Blocked before the first thread exists, so that signals wait for us and reach nobody else.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    written = read_configuration(Path(config)) if config is not None else Configuration()
+    address = read_address(listen or written.listen or DEFAULT_LISTEN)
+    keep_memory_private()
+    user_path = user_socket or written.user_socket
+    agent = Agent(
+        open_device(device or written.device or "auto"),
+        address,
+        written.limits,
+        user_socket=Path(user_path) if user_path else None,
+        metrics_at=metrics or written.metrics,
+    )
+    with agent:
+        click.echo("https://{}:{}".format(*_spell(agent.address)))
+        notify(READY)
+        _wait(agent)
+        notify(STOPPING)
+    return ExitCode.DONE
+
+
+serve.help = "Serve evidence over TLS until SIGTERM or SIGINT; prints the URL it listens at."
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Read "ADDRESS:PORT", IPv6 in brackets; raises Misuse."""
+    host, _, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        if host.startswith("[") == (address.version == 6) and port.isascii() and port.isdigit() and int(port) < 1 << 16:  # noqa: PLR2004
+            return str(address), int(port)
+    except ValueError:
+        pass  # refused below
+    raise Misuse(f"--listen: expected ADDRESS:PORT or [IPv6]:PORT, got {text!r:.100}")
+
+
+def _spell(address: tuple[str, int]) -> tuple[str, int]:
+    return (f"[{address[0]}]" if ":" in address[0] else address[0]), address[1]
+
+
+def _wait(agent: Agent) -> None:
+    """Wait for a signal; until then tell the service manager that connections are still being served."""
+    interval = watchdog_seconds()
+    if interval is None:
+        signal.sigwait(_STOP)
+        return
+    while signal.sigtimedwait(_STOP, interval) is None:
+        if agent.responds(interval):
+            notify(ALIVE)
+        else:
+            _log.error("connections are not being served: the service manager is told nothing")
