@@ -20,6 +20,15 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--sweep",
+        choices=["quick", "full"],
+        default="quick",
+        help="flip one bit of each byte (quick), or every bit of everything a verdict rests on (full: minutes)",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[MISSING_TOOLS] = Counter()
 
