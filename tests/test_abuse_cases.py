@@ -1,0 +1,150 @@
+"""Which abuse cases have a test: every number that is asked for, found in the names of the tests that stand for it.
+
+`docs/abuse-cases.md` is written from here and compared: `python -m tests.test_abuse_cases` writes it anew.
+"""
+
+import ast
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "abuse-cases.md"
+
+# Number: what the verifier is given, and the category of its no.
+ASKED = {
+    1: ("a report cut short, at every length", "MALFORMED"),
+    2: ("a report with one byte behind it; with a megabyte", "MALFORMED; SIZE_LIMIT"),
+    3: ("a report version that is not 2 to 5", "UNSUPPORTED"),
+    4: ("another signature algorithm; a signing key that is neither VCEK nor VLEK", "UNSUPPORTED"),
+    5: ("anything behind the signature", "MALFORMED"),
+    6: ("zeros, ones, random bytes", "MALFORMED or UNSUPPORTED"),
+    7: ("a report with any one bit flipped", "SIGNATURE, or MALFORMED or UNSUPPORTED where it can't be read"),
+    8: ("R or S zero, at the order, too long, swapped, big-endian", "SIGNATURE"),
+    9: ("the same report with S replaced by n - S", "FRESHNESS, under the next nonce"),
+    10: ("a certificate table that lies about itself", "MALFORMED; SIZE_LIMIT"),
+    11: ("an attacker's chain of the same names", "CHAIN"),
+    12: ("a root that is not pinned; no root", "CHAIN; UNAVAILABLE"),
+    13: ("a chain of another product line than the CPU", "COLLATERAL_MISMATCH"),
+    14: ("an endorsement key for another TCB", "COLLATERAL_MISMATCH"),
+    15: ("another chip's endorsement key", "COLLATERAL_MISMATCH"),
+    16: ("an endorsement certificate whose extensions are not exactly AMD's", "CHAIN"),
+    17: ("an authority or a signature outside AMD's profile", "CHAIN"),
+    18: ("a revoked intermediate; no revocation list", "REVOKED; UNAVAILABLE"),
+    19: ("a forged revocation list; an old one; a root that may not sign any", "CHAIN; EXPIRED"),
+    20: ("the other kind of key; a report left unsigned", "POLICY_MISMATCH; SIGNATURE"),
+    21: ("a debug guest, real and simulated", "DEBUG"),
+    22: ("a guest that may migrate, or has an agent", "POLICY_MISMATCH"),
+    23: ("another privilege level; a report the host asked for", "POLICY_MISMATCH"),
+    24: ("a TCB larger as a number and lower in a component", "TCB"),
+    25: ("committed, current or launch TCB below the floor, or out of order", "TCB"),
+    26: ("a Turin TCB in the older layout; an unknown CPU", "TCB; UNSUPPORTED"),
+    27: ("a policy without a floor for a product line it takes", "POLICY_INVALID"),
+    28: ("every platform bit, demand and value", "PLATFORM"),
+    29: ("a mitigation that is missing, or not shown", "TCB"),
+    30: ("every guest policy bit, demand and value; undefined bits", "POLICY_MISMATCH; UNSUPPORTED"),
+    31: ("a product line that is not taken", "PLATFORM"),
+    32: ("another measurement; an expected one of another length, or zero", "MEASUREMENT; POLICY_INVALID"),
+    46: ("a genuine machine that is not listed, or is ruled out", "IDENTITY"),
+    47: ("a machine that hides which it is; no host data", "IDENTITY"),
+    65: ("no expected measurement; none in the evidence", "POLICY_INVALID; MEASUREMENT"),
+    83: ("a policy that is empty", "POLICY_INVALID"),
+    84: ("unknown or repeated names, comments, marks, trailing text", "POLICY_INVALID"),
+    85: ("a number that is not written as one", "POLICY_INVALID"),
+    86: ("other formats, bombs, more than a mebibyte", "POLICY_INVALID; SIZE_LIMIT"),
+    87: ("base64 or hexadecimal in another spelling", "POLICY_INVALID; MALFORMED"),
+    88: ("no policy, none about software, or another environment's", "POLICY_INVALID; MEASUREMENT"),
+    89: ("a check that gives no answer, or is gone", "INTERNAL"),
+    90: ("a check that raises", "INTERNAL"),
+    91: ("what was accepted before, now without its certificates, or too late", "UNAVAILABLE; EXPIRED"),
+    94: ("no evidence", "exit code other than 0"),
+    95: ("simulated evidence under production trust; a platform that is none", "SIMULATED; UNSUPPORTED"),
+    96: ("a trust set from the environment or of one's own", "SIMULATED; POLICY_INVALID"),
+    97: ("a verdict made, copied, stored or used as a truth value by others", "an error of type"),
+    98: ("every way to fail, on the command line", "its own category, never a yes"),
+    108: ("evidence over a limit", "SIZE_LIMIT"),
+    109: ("compressed evidence", "SIZE_LIMIT, or MALFORMED below the limit: nothing is decompressed"),
+    113: ("a key distribution service without TLS, or with a wrong certificate", "ENDPOINT; UNAVAILABLE"),
+    114: ("a service that answers with anything else, slowly, or too much", "UNAVAILABLE"),
+    115: ("an outage", "UNAVAILABLE; EXPIRED"),
+    116: ("a name in the store that leads elsewhere", "MALFORMED"),
+    117: ("collateral that was tampered with", "CHAIN; SIGNATURE"),
+    118: ("very many hostile inputs", "nothing grows"),
+    127: ("text with control characters, or very long", "escaped and cut"),
+}
+
+# Parts of the cases above that have nothing to apply to yet.
+NOT_YET = {
+    9: "whether a nonce was used before is known to whoever issues it: the channel and the service that poll machines",
+    94: "lists of evidence come with composite evidence",
+    95: "there is no label that names a simulated platform: any tee but sev-snp and tdx can't be read",
+}
+
+NUMBER = re.compile(r"ac_(\d{3})")
+
+
+def numbers_in(source: str) -> set[int]:
+    """The numbers in the names of a module's tests."""
+    names = (
+        node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return {int(number) for name in names if name.startswith("test_") for number in NUMBER.findall(name)}
+
+
+@lru_cache
+def covered() -> dict[int, list[str]]:
+    """Number: the files that have a test of it."""
+    found: dict[int, list[str]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for number in numbers_in(path.read_text("utf-8")):
+            found.setdefault(number, []).append(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    files = covered()
+    rows = [
+        f"| {number} | {given} | {category} | {', '.join(f'`{name}`' for name in files.get(number, ()))} |"
+        for number, (given, category) in ASKED.items()
+    ]
+    return "\n".join(
+        [
+            "# Abuse cases",
+            "",
+            "What attackers and accidents hand to the verifier, and the category of its no. Each number stands in the",
+            "names of its tests: `pytest -k ac_011` runs those of case 11. Written by `python -m tests.test_abuse_cases`.",
+            "",
+            "| case | given | refused as | tests in |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "Parts that have nothing to apply to yet:",
+            "",
+            *(f"- {number}: {why}." for number, why in NOT_YET.items()),
+            "",
+        ]
+    )
+
+
+@pytest.mark.parametrize("number", ASKED)
+def test_a_case_that_is_asked_for_has_a_test(number: int) -> None:
+    assert covered().get(number), f"no test has ac_{number:03d} in its name"
+
+
+def test_the_page_says_which_tests_there_are() -> None:
+    assert PAGE.read_text("utf-8") == page(), "write it anew: python -m tests.test_abuse_cases"
+
+
+def test_what_can_not_apply_yet_is_part_of_what_was_asked() -> None:
+    assert NOT_YET.keys() <= ASKED.keys()
+
+
+def test_only_the_name_of_a_test_counts() -> None:
+    assert numbers_in("def test_ac_001_ac_002_x() -> None: ...\ndef helper_ac_003() -> None: ...\n# ac_004") == {1, 2}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
