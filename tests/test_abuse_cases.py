@@ -114,8 +114,9 @@ def page() -> str:
         [
             "# Abuse cases",
             "",
-            "What attackers and accidents hand to the verifier, and the category of its no. Each number stands in the",
-            "names of its tests: `pytest -k ac_011` runs those of case 11. Written by `python -m tests.test_abuse_cases`.",
+            "What attackers and accidents hand to the verifier, and the category of its no. Each number stands in",
+            "the names of its tests: `pytest -k ac_011` runs those of case 11. This page is written by",
+            "`python -m tests.test_abuse_cases`.",
             "",
             "| case | given | refused as | tests in |",
             "|---|---|---|---|",
