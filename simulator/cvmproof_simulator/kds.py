@@ -271,7 +271,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.stopping = Event()
         self._tls = tls
         self._slots = BoundedSemaphore(_CONNECTIONS)
-        self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, name="SIMULATED KDS")
+        # A daemon, so that whoever forgets to stop it can still end.
+        pace = {"poll_interval": 0.02}
+        self._thread = Thread(target=self.serve_forever, kwargs=pace, name="SIMULATED KDS", daemon=True)
 
     @property
     def port(self) -> int:
