@@ -103,7 +103,7 @@ class Pipe:
             _log.debug("channel to %s: %s", self._remote.peer, self.ended)
 
     def _release(self) -> None:
-        ends: list[Closer | None] = [self._remote, self._local, self._bell]
+        ends: list[Closer | None] = [self._remote, self._local]
         for end in ends:
             if end is not None:
                 end.close()
@@ -111,6 +111,7 @@ class Pipe:
             self._door.shut()
         with self._ringing:
             self._ring.close()
+            self._bell.close()
 
     def _move(self) -> None:
         """Move bytes until one end is over and what it said was passed on, or the lease runs out."""
