@@ -67,7 +67,7 @@ def _expect(value: object, kind: Any, where: str) -> None:  # noqa: ANN401 -- a 
         for index, item in enumerate(value):
             _expect(item, get_args(kind)[0], f"{where}[{index}]")
     elif _names(kind):
-        if type(value) is not str or value not in _names(kind):
+        if not isinstance(value, str) or value not in _names(kind):
             raise _wrong(where, f"one of {', '.join(_names(kind))}", value)
     elif type(value) is not kind:
         raise _wrong(where, _PLAIN[kind], value)

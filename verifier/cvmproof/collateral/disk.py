@@ -5,7 +5,6 @@ What lies in the folder may have been put there by anybody: a device, a fifo or 
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +51,8 @@ def replace_file(path: Path, data: bytes, now: datetime) -> None:
 
     Raises CollateralError where the folder cannot be written.
     """
+    import tempfile  # noqa: PLC0415 -- every verification loads this module, few write
+
     with _writing(path):
         make_private_folder(path.parent)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")

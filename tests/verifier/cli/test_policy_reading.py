@@ -1,0 +1,73 @@
+"""`cvmproof policy check | list | show`."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cvmproof.policy.reading import read_policy
+from cvmproof.policy.writing import effective_document
+
+from .conftest import POLICY, Run
+
+
+def test_a_good_policy_is_checked_with_what_it_leaves_open(run: Run, folder: Path) -> None:
+    ran = run("policy", "check", folder / "policy.toml")
+    assert ran.code == 0
+    assert "left open (" in ran.stdout
+    assert "host_data" in ran.stdout
+
+
+def test_a_policy_without_software_says_so(run: Run) -> None:
+    assert "nothing about which software" in run("policy", "check", "builtin:genuine").stdout
+    document = run("policy", "check", "builtin:genuine", "--json").document
+    assert document["constrains_software"] is False
+    assert "measurements" in document["left_open"]
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "version = 2", 'extends = "builtin:genuine"'])
+def test_a_wrong_policy_is_exit_1(run: Run, folder: Path, text: str) -> None:
+    (folder / "wrong.toml").write_text(text)
+    ran = run("policy", "check", folder / "wrong.toml", "--json")
+    assert (ran.code, ran.categories()) == (1, {"POLICY_INVALID"})
+
+
+def test_the_built_in_policies_and_floors_are_listed(run: Run) -> None:
+    text = run("policy", "list").stdout
+    for name in ("builtin:genuine", "builtin:recommended", "amd-sb-3023"):
+        assert name in text
+    document = run("policy", "list", "--json").document
+    assert [policy["name"] for policy in document["policies"]] == ["builtin:genuine", "builtin:recommended"]
+    assert document["policies"][1]["needs"].startswith("cvmproof policy new")
+
+
+@pytest.mark.parametrize("name", ["builtin:genuine", "builtin:recommended"])
+def test_a_built_in_policy_is_shown_as_it_is(run: Run, name: str) -> None:
+    ran = run("policy", "show", name)
+    assert ran.code == 0
+    assert tomllib.loads(ran.stdout)["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        'csp_ids = ["CN=\\"x\\""]\nsigning_keys = ["VCEK", "VLEK"]\nminimum_firmware = "1.55.40"\nvmpls = [0, 1]\n',
+        f'tcb_floor = "amd-sb-3019"\nchip_ids = ["{"ab" * 64}", "{"cd" * 64}"]\nminimum_guest_svn = 3\n',
+        "[snp.launch_mitigations]\nMilan = [0, 3]\nGenoa = [1]\nTurin = [5]\n",
+        'tcb_floor = "any"\ndenied_chip_ids = "none"\n',
+    ],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_whole_policy_is_shown_and_is_the_same_policy(
+    run: Run, folder: Path, more: str, form: tuple[str, ...]
+) -> None:
+    (folder / "policy.toml").write_text(POLICY + more)
+    ran = run("policy", "show", folder / "policy.toml", *form)
+    assert ran.code == 0
+    assert "left open:" in ran.stderr
+    again = read_policy(ran.stdout.encode(), name="again")
+    first = read_policy((folder / "policy.toml").read_bytes(), name="first")
+    assert effective_document(again) == effective_document(first)
+    assert "extends" not in (json.loads if form else tomllib.loads)(ran.stdout)
