@@ -492,6 +492,13 @@ def test_a_leaf_that_can_not_be_read_is_a_no_and_none_at_all_is_not() -> None:
     assert replace(GOOD, without=frozenset({"leaf"})).appraise().verdict is Verdict.UNDECIDED
 
 
+def test_a_leaf_without_a_usable_key_is_passed_over_for_the_one_that_signed() -> None:
+    keyless = replace(GOOD, leaf={"spki": ATTACKER.ask.spki}).chain["leaf"]
+    assert replace(GOOD, before=(keyless,)).appraise().verdict is Verdict.ACCEPTED
+    assert replace(GOOD, after=(keyless,)).appraise().verdict is Verdict.ACCEPTED
+    assert_refused(replace(GOOD, without=frozenset({"leaf"}), before=(keyless,)), Category.CHAIN, "snp.vek.profile")
+
+
 def test_a_reissued_intermediate_is_taken_by_what_it_signed_not_by_its_name() -> None:
     superseded = replace(GOOD, keys=ATTACKER).chain["intermediate"]
     assert replace(GOOD, before=(superseded,)).appraise().verdict is Verdict.ACCEPTED

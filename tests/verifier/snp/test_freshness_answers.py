@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 from tests.verifier.snp.situation import REPORT_DATA, Labels, Situation, categories, ids_of_no
+from tests.verifier.snp.test_case import case_of
 
 from cvmproof.appraisal import Verdict
+from cvmproof.check import Outcome
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
+from cvmproof.snp.answering import ANSWERS
 from cvmproof_formats.binding import (
     SPKI_PREFIX,
     BindingKind,
@@ -110,3 +113,8 @@ def test_ac_009_a_second_valid_signature_makes_no_second_evidence() -> None:
         assert situation.appraise().verdict is Verdict.ACCEPTED
         # A nonce is used once: presented again, both are judged against the next one.
         refused_as_stale(replace(situation, freshness=ExpectedNonce(NONCE[::-1])))
+
+
+def test_a_question_about_report_data_that_nobody_expects_anything_of_is_a_no() -> None:
+    case = case_of(Situation(freshness=NoFreshness()))
+    assert ANSWERS["freshness.report_data"](case).outcome is Outcome.FAIL

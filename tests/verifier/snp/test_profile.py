@@ -104,3 +104,12 @@ def test_a_root_without_crl_sign_signs_no_list(usage: KeyUsage | None) -> None:
 def test_a_roots_path_length_leaves_room_for_one_intermediate(length: int | None, good: bool) -> None:  # noqa: FBT001 - a column
     _, _, root = certificates(Situation(root={"path_length": length}))
     assert (root_problem(root) == "") is good
+
+
+def test_a_root_issues_itself_and_every_certificate_is_of_version_3() -> None:
+    leaf, intermediate, root = certificates(Situation())
+    # What was found out about a certificate is remembered by its bytes: other fields need other bytes.
+    assert root_problem(replace(root, issuer=intermediate.subject, der=b"1")) == "its issuer is not its subject"
+    assert root_problem(replace(root, version=1, der=b"2")) == "X.509 version 1"
+    assert intermediate_problem(replace(intermediate, version=2, der=b"3")) == "X.509 version 2"
+    assert leaf_problem(replace(leaf, version=1, der=b"4")) == "X.509 version 1"

@@ -463,3 +463,24 @@ def test_ac_030_a_guest_that_runs_on_an_older_abi_is_refused(
 
 def test_both_kinds_of_key_are_told_apart_by_the_flags() -> None:
     assert flags_for(KeyKind.VLEK, author_key=True, mask_chip_key=True) == 0b111
+
+
+# --- policies that nobody can write ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "question"),
+    [
+        ("tcb_floor", "snp.tcb.floor.reported"),
+        ("launch_mitigations", "snp.mitigations.launch"),
+        ("current_mitigations", "snp.mitigations.current"),
+    ],
+)
+def test_ac_027_a_policy_made_without_a_value_for_the_line_accepts_nothing_of_it(rule: str, question: str) -> None:
+    policy = GOOD.policy
+    changes: dict[str, object] = {rule: {"Milan": 1}}
+    made = replace(policy, snp=replace(policy.snp, **changes))  # type: ignore[arg-type]  # reading refuses such a one
+    appraisal = GOOD.appraise(made)
+    assert appraisal.verdict is Verdict.REJECTED
+    assert question in ids_of_no(appraisal)
+    assert categories(appraisal) == {Category.TCB}
