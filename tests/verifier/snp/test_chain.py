@@ -25,6 +25,7 @@ from tests.verifier.snp.situation import (
 from cvmproof.appraisal import Verdict
 from cvmproof.collateral.collateral import Crl
 from cvmproof.snp.chain import NO_CHAIN, chains_of, choose_chain, crl_problem, verify_link
+from cvmproof.trust import TrustRoots
 from cvmproof_formats import der
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.snp.product import KeyKind, ProductLine
@@ -37,6 +38,7 @@ from cvmproof_simulator.psp import PLATFORMS, spki_of
 from cvmproof_simulator.rsa_pss import Pkcs1, Pss
 
 GOOD = Situation()
+TRUST = TrustRoots.simulated()
 ATTACKER = attackers_keys(GOOD.product)
 LEVEL = PLATFORMS[GOOD.product].tcb
 EVERY_MACHINE = [Situation(product=product, key=key) for product in ProductLine for key in KeyKind]
@@ -475,15 +477,24 @@ def test_strays_alone_accept_nothing(strays: set[int]) -> None:
 def test_a_signer_is_preferred_to_a_chain_that_holds_and_that_to_one_of_the_right_kind() -> None:
     report = AttestationReport.parse(GOOD.signed_report)
     other_chip = replace(GOOD, tcb=replace(LEVEL, snp=20)).chain["leaf"]
-    chosen = choose_chain((other_chip, *GOOD.certificates), GOOD.signed_report, report)
+    chosen = choose_chain((other_chip, *GOOD.certificates), GOOD.signed_report, report, trust=TRUST, now=NOW)
     assert chosen.leaf is not None
     assert chosen.leaf.der == GOOD.chain["leaf"]
-    assert choose_chain((), GOOD.signed_report, report) is NO_CHAIN
+    assert choose_chain((), GOOD.signed_report, report, trust=TRUST, now=NOW) is NO_CHAIN
     vlek = Situation(key=KeyKind.VLEK).chain["leaf"]
     unsigned = replace(GOOD, signed_by=STRANGER).signed_report
-    chosen = choose_chain((vlek, *GOOD.certificates), unsigned, AttestationReport.parse(unsigned))
+    chosen = choose_chain((vlek, *GOOD.certificates), unsigned, AttestationReport.parse(unsigned), trust=TRUST, now=NOW)
     assert chosen.vek is not None
     assert chosen.vek.kind is KeyKind.VCEK
+
+
+def test_a_chain_of_the_same_key_that_says_no_takes_nothing_from_one_that_says_yes() -> None:
+    foreign = tuple(replace(GOOD, keys=attackers_keys(GOOD.product)).chain.values())
+    expired = replace(GOOD, leaf={"not_after": NOW - timedelta(days=1)}).chain["leaf"]
+    for other in (foreign, (expired,)):
+        assert replace(GOOD, without=frozenset({"leaf", "intermediate", "root"}), before=other).appraise().failed
+        for beside in (replace(GOOD, before=other), replace(GOOD, after=other)):
+            assert beside.appraise().verdict is Verdict.ACCEPTED
 
 
 def test_a_leaf_that_can_not_be_read_is_a_no_and_none_at_all_is_not() -> None:

@@ -49,7 +49,7 @@ def read_case(
     """
     report = read_report(evidence.report)
     part = _part(report)
-    chain = choose_chain(evidence.certificates + collateral.certificates, evidence.report, report)
+    chain = choose_chain(evidence.certificates + collateral.certificates, evidence.report, report, trust=trust, now=now)
     return SnpCase(
         evidence=evidence,
         report=report,

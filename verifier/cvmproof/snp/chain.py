@@ -7,6 +7,7 @@ none does, the one that claims to. Everything here is a pure function of the cer
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -26,7 +27,7 @@ from cvmproof.snp.profile import (
     root_product,
     vek_identity,
 )
-from cvmproof.trust import set_of_root
+from cvmproof.trust import TrustRoots, set_of_root
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import SIGNED, AttestationReport
@@ -74,12 +75,23 @@ class Chain:
 NO_CHAIN = Chain()
 
 
-def choose_chain(certificates: tuple[bytes, ...], received: bytes, report: AttestationReport) -> Chain:
-    """Choose the chain to examine for a report of 1184 bytes."""
+def choose_chain(
+    certificates: tuple[bytes, ...], received: bytes, report: AttestationReport, *, trust: TrustRoots, now: datetime
+) -> Chain:
+    """Choose the chain to examine for a report of 1184 bytes, at a time and for a trust set.
+
+    Of several, the one that answers most questions with yes: whoever adds certificates can't turn a yes into a no.
+    """
     chains = chains_of(certificates)
     if len(chains) == 1:
         return chains[0]
-    return max(chains, key=lambda chain: _suitability(chain, received, report), default=NO_CHAIN)
+
+    def suitability(chain: Chain) -> tuple[bool, ...]:
+        pinned = chain.root_pinned_in == trust.name
+        fitting = chain.vek is not None and chain.vek.kind is report.signing_key
+        return _signs(chain, received, report), chain.holds, pinned, _is_valid(chain, now), fitting
+
+    return max(chains, key=suitability, default=NO_CHAIN)
 
 
 @lru_cache(maxsize=256)
@@ -243,8 +255,8 @@ def _link_problem(issuer: Certificate, subject: Certificate) -> str:
     return ""
 
 
-def _suitability(chain: Chain, received: bytes, report: AttestationReport) -> tuple[bool, bool, bool]:
-    return _signs(chain, received, report), chain.holds, chain.vek is not None and chain.vek.kind is report.signing_key
+def _is_valid(chain: Chain, now: datetime) -> bool:
+    return all(c.not_before <= now <= c.not_after for c in (chain.leaf, chain.intermediate, chain.root) if c)
 
 
 def _signs(chain: Chain, received: bytes, report: AttestationReport) -> bool:
