@@ -45,8 +45,12 @@ class _Job(Generic[_Answer]):
     def run(self, device: Device) -> None:
         try:
             self.future.set_result(self.work(device))
-        except BaseException as error:  # noqa: BLE001 -- it belongs to whoever waits, and the thread goes on
+        except CvmproofError as error:
             self.future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 -- whatever a driver does, those who wait hear of it and we go on
+            failed = DeviceError(f"the device failed: {type(error).__name__}: {error}")
+            failed.__cause__ = error
+            self.future.set_exception(failed)
 
 
 class Dispatcher:
@@ -183,5 +187,4 @@ class Dispatcher:
             _log.error("the device is lost until this guest restarts: %s", error)
         elif error is not None:
             self._metrics.count("cvmproof_agent_device_errors_total")
-            message = str(error) if isinstance(error, CvmproofError) else type(error).__name__
-            _log.warning("the device could not answer: %s", message)
+            _log.warning("the device could not answer: %s", error)

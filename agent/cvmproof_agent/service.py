@@ -163,7 +163,8 @@ def _wait(future: "Future[_Answer]", context: grpc.ServicerContext, seconds: flo
     # A device call can't be cancelled once it runs, so what is waited for is a future of our own, which always can.
     answer: Future[_Answer] = Future()
     future.add_done_callback(partial(_pass_on, answer))
-    context.add_callback(partial(_give_up, future, answer))
+    if not context.add_callback(partial(_give_up, future, answer)):
+        _give_up(future, answer)  # the call is over already
     try:
         return answer.result(seconds)
     except (FutureTimeoutError, CancelledError) as error:
