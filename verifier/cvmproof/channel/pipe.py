@@ -21,8 +21,10 @@ from cvmproof.channel.tls import RECORD, TlsConnection, explain
 _log = logging.getLogger(__name__)
 BUFFER: Final = 64 * 1024  # bytes each way, design section 4
 _LONGEST_WAIT: Final = 3600.0  # seconds; poll takes no more than 2^31 ms
-_FAREWELL: Final = 2.0  # seconds for what is left to be said after one end has closed
+_FAREWELL: Final = 2.0  # seconds without progress, once one end has closed
 _READ, _WRITE = select.POLLIN, select.POLLOUT
+# The local end closed while there is no room for what it said: it must not be waited for until the verdict expires.
+_GONE = select.POLLHUP | getattr(select, "POLLRDHUP", 0)
 _T = TypeVar("_T")
 
 
@@ -51,7 +53,7 @@ class Pipe:
         # What is known to be possible without waiting, and what TLS waits for.
         self._local_readable = self._local_writable = False
         self._remote_readable, self._remote_writable = True, True
-        self._remote_over = self._local_over = False
+        self._remote_over = self._local_over = self._local_gone = False
         self._why = ""
         self._farewell: float | None = None
         self.ended: str | None = None
@@ -117,7 +119,9 @@ class Pipe:
         """Move bytes until one end is over and what it said was passed on, or the lease runs out."""
         while not self._is_over():
             moved = self._read_remote() | self._write_local() | self._read_local() | self._write_remote()
-            if not moved:
+            if moved and self._farewell is not None:
+                self._begin_farewell()
+            elif not moved and not self._is_over():
                 self._wait()
 
     def _is_over(self) -> bool:
@@ -199,12 +203,15 @@ class Pipe:
     def _end_remote(self, why: str) -> None:
         self._remote_over, self._why = True, why
         self._to_remote.clear()
-        self._farewell = time.monotonic() + _FAREWELL
+        self._begin_farewell()
         if self._local is None:
             self._to_local.clear()
 
     def _end_local(self) -> None:
         self._local_over = True
+        self._begin_farewell()
+
+    def _begin_farewell(self) -> None:
         self._farewell = time.monotonic() + _FAREWELL
 
     def _wait(self) -> None:
@@ -215,8 +222,8 @@ class Pipe:
         entrance = self._door.socket if self._door is not None and self._local is None else None
         if entrance is not None:
             poll.register(entrance, _READ)
-        if self._local is not None and (events := self._local_events()):
-            poll.register(self._local, events)
+        if self._local is not None and not self._local_gone:
+            poll.register(self._local, self._local_events())
         for descriptor, events in poll.poll(self._patience() * 1000):
             if descriptor == bell.fileno():
                 bell.recv(64)
@@ -226,8 +233,14 @@ class Pipe:
             elif entrance is not None and descriptor == entrance.fileno():
                 self._let_in()
             else:
-                self._local_readable |= bool(events & ~_WRITE)
-                self._local_writable |= bool(events & ~_READ)
+                self._note_local(events)
+
+    def _note_local(self, events: int) -> None:
+        self._local_readable |= bool(events & ~_WRITE)
+        self._local_writable |= bool(events & ~_READ)
+        if events & (_GONE | select.POLLERR):
+            self._local_gone = True
+            self._begin_farewell()
 
     def _remote_events(self) -> int:
         reading = 0 if self._remote_readable or self._remote_over else _READ
@@ -235,7 +248,7 @@ class Pipe:
 
     def _local_events(self) -> int:
         reading = _READ if len(self._to_remote) < BUFFER and not self._local_over else 0
-        return reading | (_WRITE if self._to_local else 0)
+        return reading | (_WRITE if self._to_local else 0) | _GONE
 
     def _patience(self) -> float:
         left = min(self._lease.remaining(), _LONGEST_WAIT)
