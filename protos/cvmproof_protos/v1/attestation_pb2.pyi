@@ -49,25 +49,22 @@ class Info(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     TEE_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
-    HAS_EVENT_LOG_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """of the agent"""
     tee: _builtins.str
     """"sev-snp" or "tdx" """
     device: _builtins.str
     """as the agent's log names it"""
-    has_event_log: _builtins.bool
     def __init__(
         self,
         *,
         version: _builtins.str = ...,
         tee: _builtins.str = ...,
         device: _builtins.str = ...,
-        has_event_log: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "has_event_log", b"has_event_log", "tee", b"tee", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "tee", b"tee", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
