@@ -41,7 +41,9 @@ endef
 venv: .venv/.dev
 
 # --- look ------------------------------------------------------------------------------------------------------------
-demo: .venv/.demo
+demo:
+	@echo '[1/6] Installing what the lock file names into .venv'
+	@$(MAKE) --no-print-directory .venv/.demo
 	@$(BIN)/cvmproof-simulator demo $(if $(KEEP),--keep)
 
 bench: .venv/.dev
