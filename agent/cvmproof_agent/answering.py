@@ -43,6 +43,8 @@ async def answer_in_time(
     finally:
         peer.cancel()
         answer.cancel()
+        # It lets go of the socket only once it runs again, and would take the next reader's place with it.
+        await asyncio.gather(peer, return_exceptions=True)
 
 
 def evidence_frame(evidence: Evidence) -> bytes:
