@@ -7,6 +7,7 @@ from cvmproof.policy.policy import Revocation
 from cvmproof.signature import verify_p384
 from cvmproof.snp.answering import answers
 from cvmproof.snp.case import SnpCase
+from cvmproof.snp.tcb_words import TcbWords
 from cvmproof_formats.snp.key_flags import MASK_CHIP_KEY
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_formats.snp.report import SIGNED
@@ -63,8 +64,12 @@ def vek_tcb(case: SnpCase) -> Answer:
     """The key must be for exactly the TCB that the report claims."""
     vek, reported = case.chain.vek, case.report.reported_tcb
     if vek is None:
-        return no_key(case, reported)
-    return require(case.chain.vek_tcb == reported, reported, case.chain.vek_tcb)
+        return no_key(case, TcbWords(reported, case.product))
+    return require(
+        case.chain.vek_tcb == reported,
+        TcbWords(reported, vek.product),
+        TcbWords(case.chain.vek_tcb, vek.product),
+    )
 
 
 @answers("snp.vek.chip_id")

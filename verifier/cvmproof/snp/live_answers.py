@@ -20,13 +20,16 @@ def binding_labels(case: SnpCase) -> Answer:
     expected, got = f"{kind} binding by the {live.role}", f"{evidence.binding or 'no'} binding by {_by(evidence.role)}"
     if expected != got:
         return failed(expected, got)
-    return require(evidence.spki == live.leaf.spki, "the key of this connection", "another key")
+    expected = "the key of this connection"
+    return passed(expected, expected) if evidence.spki == live.leaf.spki else failed(expected, "another key")
 
 
 @answers("freshness.nonce")
 def freshness_nonce(case: SnpCase) -> Answer:
     """The evidence must answer the nonce that was sent over this connection."""
-    return require(case.evidence.nonce == _live(case).nonce, "the nonce just sent", "another nonce or none")
+    expected = "the nonce just sent"
+    same = case.evidence.nonce == _live(case).nonce
+    return passed(expected, expected) if same else failed(expected, "another nonce or none")
 
 
 @answers("binding.leaf")

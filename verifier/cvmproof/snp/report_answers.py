@@ -7,6 +7,7 @@ from cvmproof.policy.snp_rules import Allowance, CommittedFirmware
 from cvmproof.policy.values import ANY
 from cvmproof.snp.answering import answers
 from cvmproof.snp.case import SnpCase
+from cvmproof.snp.tcb_words import TcbWords
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.snp.guest_policy import minimum_abi
 from cvmproof_formats.snp.key_flags import AUTHOR_KEY_EN
@@ -50,7 +51,11 @@ def tcb_reported(case: SnpCase) -> Answer:
     """A platform may report less than it runs, never more."""
     report = case.report
     above = components_below(report.current_tcb, report.reported_tcb)
-    return require(not above, ("at most CURRENT_TCB", report.current_tcb), report.reported_tcb)
+    return require(
+        not above,
+        ("at most CURRENT_TCB", TcbWords(report.current_tcb, case.product)),
+        TcbWords(report.reported_tcb, case.product),
+    )
 
 
 @answers("snp.product")
@@ -187,13 +192,12 @@ def firmware_minimum(case: SnpCase) -> Answer:
 def firmware_committed(case: SnpCase) -> Answer:
     """Committed firmware must equal what runs, or not exceed it, as the policy says."""
     report, mode = case.report, case.policy.snp.committed_firmware
-    committed = (report.committed_tcb, report.committed_firmware)
-    current = (report.current_tcb, report.current_firmware)
-    if mode is CommittedFirmware.EQUAL:
-        holds = committed == current
-    else:
-        holds = not components_below(report.current_tcb, report.committed_tcb) and committed[1] <= current[1]
-    return require(holds, (mode, *current), committed)
+    same = report.committed_tcb == report.current_tcb and report.committed_firmware == report.current_firmware
+    below = components_below(report.current_tcb, report.committed_tcb)
+    at_most = not below and report.committed_firmware <= report.current_firmware
+    expected = (mode, TcbWords(report.current_tcb, case.product), "version", report.current_firmware)
+    got = (TcbWords(report.committed_tcb, case.product), "version", report.committed_firmware)
+    return require(same if mode is CommittedFirmware.EQUAL else at_most, expected, got)
 
 
 @answers("snp.tcb.floor.reported")
@@ -260,7 +264,7 @@ def _reaches_floor(case: SnpCase, tcb: bytes) -> Answer:
     if rules.tcb_floor is ANY or line not in rules.tcb_floor:
         return failed(f"a floor for {line}", "none in this policy")
     floor = rules.floor_for(line, case.part)
-    return require(not components_below(tcb, floor), floor, tcb)
+    return require(not components_below(tcb, floor), ("at least", TcbWords(floor, line)), TcbWords(tcb, line))
 
 
 def _has_mitigations(case: SnpCase, vector: int, masks: object) -> Answer:
@@ -269,11 +273,11 @@ def _has_mitigations(case: SnpCase, vector: int, masks: object) -> Answer:
     mask = masks.get(case.product) if isinstance(masks, dict) else None
     if mask is None:
         return failed(f"mitigations named for {case.product}", "none in this policy")
-    return require(vector & mask == mask, ("at least bits", _bits(mask)), ("bits", _bits(vector)))
+    return require(vector & mask == mask, ("at least bits", _bits(mask)), ("bits", _bits(vector) or "none"))
 
 
-def _bits(vector: int) -> frozenset[int]:
-    return frozenset(index for index in range(vector.bit_length()) if vector >> index & 1)
+def _bits(vector: int) -> str:
+    return ", ".join(str(index) for index in range(vector.bit_length()) if vector >> index & 1)
 
 
 def _no_product(expected: object) -> Answer:
