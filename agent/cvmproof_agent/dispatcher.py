@@ -148,7 +148,6 @@ class Dispatcher:
         """Wait for work and for a token; None once closed."""
         with self._changed:
             while not self._closed:
-                self._forget_cancelled()
                 wait = self._bucket.wait(time.monotonic()) if self._queue else None
                 if wait == 0:
                     job = self._queue.popleft()

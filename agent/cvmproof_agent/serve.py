@@ -110,7 +110,7 @@ class Agent:
         )
         stack.callback(dispatcher.close, limits.stop_seconds * _DEVICE)
         binder = Binder(dispatcher, tee=self._device.tee, spki=key.spki)
-        calls = Attestation(binder, self._info(), limits=limits, peers=peers, metrics=self.metrics)
+        calls = Attestation(binder, self._info, limits=limits, peers=peers, metrics=self.metrics)
         servers = {alpn: GrpcServer(calls.handler(names), status, limits=limits) for alpn, names in OFFERED.items()}
         for server in servers.values():
             stack.callback(server.close)

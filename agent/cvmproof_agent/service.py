@@ -8,9 +8,10 @@ many as may wait, and some for health.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -49,7 +50,13 @@ class Attestation:
     """The methods of the contract, for a server's handlers."""
 
     def __init__(
-        self, binder: Binder, info: attestation_pb2.Info, *, limits: Limits, peers: Peers, metrics: Metrics
+        self,
+        binder: Binder,
+        info: Callable[[], attestation_pb2.Info],
+        *,
+        limits: Limits,
+        peers: Peers,
+        metrics: Metrics,
     ) -> None:
         self._binder, self._info, self._limits, self._peers, self._metrics = binder, info, limits, peers, metrics
 
@@ -70,7 +77,7 @@ class Attestation:
         return grpc.method_handlers_generic_handler(SERVICE, {name: every[name] for name in offered})
 
     def _get_info(self, _: attestation_pb2.InfoRequest, __: grpc.ServicerContext) -> attestation_pb2.Info:
-        return self._info
+        return self._info()
 
     def _get_evidence(
         self, request: attestation_pb2.EvidenceRequest, context: grpc.ServicerContext
@@ -160,32 +167,15 @@ def _serialize(message: Message) -> bytes:
 
 def _wait(future: "Future[_Answer]", context: grpc.ServicerContext, seconds: float) -> _Answer:
     """Wait for an answer, but no longer than the client does; raises what it raises."""
-    # A device call can't be cancelled once it runs, so what is waited for is a future of our own, which always can.
-    answer: Future[_Answer] = Future()
-    future.add_done_callback(partial(_pass_on, answer))
-    if not context.add_callback(partial(_give_up, future, answer)):
-        _give_up(future, answer)  # the call is over already
-    try:
-        return answer.result(seconds)
-    except (FutureTimeoutError, CancelledError) as error:
-        future.cancel()
-        raise DeviceError(f"the device did not answer within {seconds:.3g} s") from error
-
-
-def _pass_on(answer: "Future[_Answer]", future: "Future[_Answer]") -> None:
-    if not answer.set_running_or_notify_cancel():
-        return
-    if future.cancelled():
-        answer.set_exception(DeviceError("nobody waits any more"))
-    elif (error := future.exception()) is not None:
-        answer.set_exception(error)
-    else:
-        answer.set_result(future.result())
-
-
-def _give_up(*futures: "Future[_Answer]") -> None:
-    for future in futures:
-        future.cancel()
+    # A device call can't be interrupted, so what is waited for is word that either end is done.
+    done: SimpleQueue[object] = SimpleQueue()
+    future.add_done_callback(done.put)
+    if context.add_callback(partial(done.put, None)):
+        with suppress(Empty):
+            done.get(timeout=seconds)
+    if future.cancel() or not future.done():
+        raise DeviceError(f"the device did not answer within {seconds:.3g} s")
+    return future.result()
 
 
 def _abort(context: grpc.ServicerContext, error: CvmproofError) -> NoReturn:

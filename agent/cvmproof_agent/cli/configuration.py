@@ -11,7 +11,6 @@ It can't name a simulated device: the command line alone can.
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -67,6 +66,8 @@ def _read(path: Path) -> bytes:
 
 
 def _parse(path: Path, data: bytes) -> dict[str, object]:
+    import tomllib  # noqa: PLC0415 -- only where there is a file to read
+
     if len(data) > _LIMIT:
         raise Misuse(f"{path}: expected at most {_LIMIT} bytes")
     try:

@@ -35,14 +35,10 @@ OTHERS = {
 
 def wording() -> dict[str, dict[str, str]]:
     """Every answer in words: by situation, then by id, `outcome: expected … | got …`."""
-    found = {
-        f"{name}: {side}": _say(situation, name) for name, pair in FAULTS.items() for side, situation in _sides(pair)
-    }
+    found: dict[str, dict[str, str]] = {}
+    for name, (twin, faulty) in FAULTS.items():
+        found |= {f"{name}: as it should be": _say(twin, name), f"{name}: the fault": _say(faulty, name)}
     return found | {name: _say_all(situation) for name, situation in OTHERS.items()}
-
-
-def _sides(pair: tuple[Situation, Situation]) -> tuple[tuple[str, Situation], ...]:
-    return ("as it should be", pair[0]), ("the fault", pair[1])
 
 
 def _say(situation: Situation, name: str) -> dict[str, str]:
