@@ -8,10 +8,11 @@ time is shed instead of tried. A report is never shared and never kept. security
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from cvmproof_agent.device import Device
@@ -42,16 +43,6 @@ class _Job(Generic[_Answer]):
     deadline: float
     future: Future[_Answer]
 
-    def run(self, device: Device) -> None:
-        try:
-            self.future.set_result(self.work(device))
-        except CvmproofError as error:
-            self.future.set_exception(error)
-        except Exception as error:  # noqa: BLE001 -- whatever a driver does, those who wait hear of it and we go on
-            failed = DeviceError(f"the device failed: {type(error).__name__}: {error}")
-            failed.__cause__ = error
-            self.future.set_exception(failed)
-
 
 class Dispatcher:
     """The owner of one device; closing it answers what waits with an error and closes the device."""
@@ -71,10 +62,11 @@ class Dispatcher:
         self._device, self._limits = device, limits or Limits()
         self._metrics = metrics or Metrics()
         self._tell_lost = lost
-        self._changed = threading.Condition()
-        self._queue: deque[_Job[object]] = deque()
+        self._lock = threading.Lock()  # over what is counted as waiting
+        self._waiting: set[_Job[object]] = set()
         self._by_network: Counter[Hashable] = Counter()
-        self._closed = False
+        self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._closed = threading.Event()
         self._lost: DeviceLost | None = None
         self._typical = 0.0  # seconds that the device takes
         self._bucket = TokenBucket(
@@ -95,31 +87,38 @@ class Dispatcher:
         allowed = self._limits.deadline_seconds
         deadline = time.monotonic() + (allowed if seconds is None else min(seconds, allowed))
         job = _Job(work=work, network=network, deadline=deadline, future=Future[_Answer]())
-        with self._changed:
-            self._require_room(job)
-            self._queue.append(job)  # type: ignore[arg-type]  # answers of any type wait in one queue
-            self._by_network[network] += 1
-            self._changed.notify()
+        self._enqueue(job)  # type: ignore[arg-type]  # answers of any type wait in one queue
         return job.future
 
     def close(self, seconds: float = 0.0) -> None:
         """Stop; wait that long for a device call under way, which is never interrupted."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        with self._lock:
+            self._closed.set()
+            self._queue.put(None)
         self._thread.join(seconds)
 
-    def _require_room(self, job: "_Job[_Answer]") -> None:
-        if self._closed:
-            raise DeviceError("the agent is stopping")
-        if self._lost is not None:
-            raise DeviceLost(str(self._lost))
-        if len(self._queue) >= self._limits.queue or self._is_greedy(job.network):
-            self._forget_cancelled()
-        if len(self._queue) >= self._limits.queue:
-            self._shed(f"{len(self._queue)} requests wait already")
-        if self._is_greedy(job.network):
-            self._shed(f"{self._by_network[job.network]} requests of this network wait already")
+    def _enqueue(self, job: "_Job[object]") -> None:
+        with self._lock:
+            if self._closed.is_set():
+                raise DeviceError("the agent is stopping")
+            if self._lost is not None:
+                raise DeviceLost(str(self._lost))
+            self._require_room(job.network)
+            self._waiting.add(job)
+            self._by_network[job.network] += 1
+            self._queue.put(job)
+
+    def _require_room(self, network: Hashable) -> None:
+        if self._is_full() or self._is_greedy(network):
+            for job in [job for job in self._waiting if job.future.cancelled()]:
+                self._count_out(job)
+        if self._is_full():
+            self._shed(f"{len(self._waiting)} requests wait already")
+        if self._is_greedy(network):
+            self._shed(f"{self._by_network[network]} requests of this network wait already")
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= self._limits.queue
 
     def _is_greedy(self, network: Hashable) -> bool:
         return network is not None and self._by_network[network] >= self._limits.queue_per_network
@@ -128,62 +127,65 @@ class Dispatcher:
         self._metrics.count("cvmproof_agent_requests_shed_total")
         raise RateLimited(f"the device answers {self._limits.reports_per_second:g} requests a second, and {why}")
 
-    def _forget_cancelled(self) -> None:
-        for job in [job for job in self._queue if job.future.cancelled()]:
-            self._queue.remove(job)
-            self._count_out(job)
-
     def _count_out(self, job: "_Job[object]") -> None:
-        self._by_network[job.network] -= 1
-        if not self._by_network[job.network]:
-            del self._by_network[job.network]
+        if job in self._waiting:
+            self._waiting.remove(job)
+            self._by_network[job.network] -= 1
+            if not self._by_network[job.network]:
+                del self._by_network[job.network]
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
+        while (job := self._queue.get()) is not None:
+            if not job.future.cancelled():
+                self._await_token()
+            with self._lock:
+                self._count_out(job)
             if job.future.set_running_or_notify_cancel():
                 self._answer(job)
         self._device.close()
 
-    def _next(self) -> "_Job[object] | None":
-        """Wait for work and for a token; None once closed."""
-        with self._changed:
-            while not self._closed:
-                wait = self._bucket.wait(time.monotonic()) if self._queue else None
-                if wait == 0:
-                    job = self._queue.popleft()
-                    self._count_out(job)
-                    return job
-                self._changed.wait(wait)
-            self._refuse_the_rest()
-            return None
-
-    def _refuse_the_rest(self) -> None:
-        for job in self._queue:
-            if job.future.set_running_or_notify_cancel():
-                job.future.set_exception(DeviceError("the agent is stopping"))
-        self._queue.clear()
+    def _await_token(self) -> None:
+        """Return once there is a token, or at once when closed."""
+        while (seconds := self._bucket.wait(time.monotonic())) and not self._closed.wait(seconds):
+            pass
 
     def _answer(self, job: "_Job[object]") -> None:
-        if self._lost is not None:
-            job.future.set_exception(DeviceLost(str(self._lost)))
-            return
         started = time.monotonic()
-        if started + self._typical > job.deadline:
+        if self._closed.is_set():
+            job.future.set_exception(DeviceError("the agent is stopping"))
+        elif self._lost is not None:
+            job.future.set_exception(DeviceLost(str(self._lost)))
+        elif started + self._typical > job.deadline:
             self._metrics.count("cvmproof_agent_requests_shed_total")
             job.future.set_exception(RateLimited("the device could not have answered in time"))
-            return
-        self._bucket.take(started)
-        job.run(self._device)
-        self._note(job, time.monotonic() - started)
+        else:
+            self._bucket.take(started)
+            self._ask(job)
 
-    def _note(self, job: "_Job[object]", seconds: float) -> None:
+    def _ask(self, job: "_Job[object]") -> None:
+        started, answer = time.monotonic(), None
+        failure: CvmproofError | None = None
+        try:
+            answer = job.work(self._device)
+        except CvmproofError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 -- whatever a driver does, those who wait hear of it and we go on
+            failure = DeviceError(f"the device failed: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+        self._note(failure, time.monotonic() - started)
+        # Last of all: who waits is awake from here on, and should not have to wait for this thread to be done.
+        if failure is None:
+            job.future.set_result(answer)
+        else:
+            job.future.set_exception(failure)
+
+    def _note(self, failure: CvmproofError | None, seconds: float) -> None:
         self._typical += _SMOOTHING * (seconds - self._typical)
         self._metrics.observe("cvmproof_agent_device_seconds", seconds)
-        error = job.future.exception()
-        if isinstance(error, DeviceLost):
-            self._lost = error
+        if isinstance(failure, DeviceLost):
+            self._lost = failure
             self._tell_lost()
-            _log.error("the device is lost until this guest restarts: %s", error)
-        elif error is not None:
+            _log.error("the device is lost until this guest restarts: %s", failure)
+        elif failure is not None:
             self._metrics.count("cvmproof_agent_device_errors_total")
-            _log.warning("the device could not answer: %s", error)
+            _log.warning("the device could not answer: %s", failure)

@@ -85,9 +85,8 @@ class Attestation:
         try:
             if len(request.nonce) != NONCE_SIZE:
                 raise Malformed(f"nonce: expected exactly {NONCE_SIZE} bytes, got {len(request.nonce)}")
-            network, seconds = self._peers.network(context.peer()), self._seconds(context)
-            future = self._binder.key(nonce=request.nonce, network=network, seconds=seconds)
-            evidence = _wait(future, context, seconds)
+            call = _Call(context, self._peers, self._limits)
+            evidence = call.wait(self._binder.key(nonce=request.nonce, network=call.network, seconds=call.seconds))
         except CvmproofError as error:
             self._metrics.count("cvmproof_agent_refusals_total", category=error.category)
             _abort(context, error)
@@ -98,17 +97,34 @@ class Attestation:
         self, _: attestation_pb2.EventLogRequest, context: grpc.ServicerContext
     ) -> Iterator[attestation_pb2.EventLogChunk]:
         try:
-            network, seconds = self._peers.network(context.peer()), self._seconds(context)
-            log = _wait(self._binder.event_log(network=network, seconds=seconds), context, seconds) or b""
+            call = _Call(context, self._peers, self._limits)
+            log = call.wait(self._binder.event_log(network=call.network, seconds=call.seconds)) or b""
         except CvmproofError as error:
             _abort(context, error)
         for offset in range(0, len(log), CHUNK_SIZE):
             yield attestation_pb2.EventLogChunk(data=log[offset : offset + CHUNK_SIZE])
 
-    def _seconds(self, context: grpc.ServicerContext) -> float:
+
+class _Call:
+    """A call under way: the network it came from, how long it may take, and word that it is over."""
+
+    def __init__(self, context: grpc.ServicerContext, peers: Peers, limits: Limits) -> None:
         remaining = context.time_remaining()
-        allowed = self._limits.deadline_seconds
-        return allowed if remaining is None else min(remaining, allowed)
+        self.seconds = limits.deadline_seconds if remaining is None else min(remaining, limits.deadline_seconds)
+        self.network = peers.network(context.peer())
+        # A device call can't be interrupted, so what is waited for is word that either end is done.
+        self._done: SimpleQueue[object] = SimpleQueue()
+        if not context.add_callback(partial(self._done.put, None)):
+            self._done.put(None)
+
+    def wait(self, future: "Future[_Answer]") -> _Answer:
+        """Wait for an answer, but no longer than the client does; raises what it raises."""
+        future.add_done_callback(self._done.put)
+        with suppress(Empty):
+            self._done.get(timeout=self.seconds)
+        if future.cancel() or not future.done():
+            raise DeviceError(f"the device did not answer within {self.seconds:.3g} s")
+        return future.result()
 
 
 class GrpcServer:
@@ -163,19 +179,6 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
 
 def _serialize(message: Message) -> bytes:
     return message.SerializeToString()
-
-
-def _wait(future: "Future[_Answer]", context: grpc.ServicerContext, seconds: float) -> _Answer:
-    """Wait for an answer, but no longer than the client does; raises what it raises."""
-    # A device call can't be interrupted, so what is waited for is word that either end is done.
-    done: SimpleQueue[object] = SimpleQueue()
-    future.add_done_callback(done.put)
-    if context.add_callback(partial(done.put, None)):
-        with suppress(Empty):
-            done.get(timeout=seconds)
-    if future.cancel() or not future.done():
-        raise DeviceError(f"the device did not answer within {seconds:.3g} s")
-    return future.result()
 
 
 def _abort(context: grpc.ServicerContext, error: CvmproofError) -> NoReturn:
