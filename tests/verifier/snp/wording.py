@@ -33,20 +33,18 @@ OTHERS = {
 }
 
 
-def wording() -> dict[str, dict[str, str]]:
-    """Every answer in words: by situation, then by id, `outcome: expected … | got …`."""
-    found: dict[str, dict[str, str]] = {}
-    for name, (twin, faulty) in FAULTS.items():
-        found |= {f"{name}: as it should be": _say(twin, name), f"{name}: the fault": _say(faulty, name)}
-    return found | {name: _say_all(situation) for name, situation in OTHERS.items()}
+# Of a fault only its own answer, of the others every one.
+SITUATIONS: dict[str, tuple[Situation, str | None]] = {
+    **{f"{name}: as it should be": (twin, name) for name, (twin, _) in FAULTS.items()},
+    **{f"{name}: the fault": (faulty, name) for name, (_, faulty) in FAULTS.items()},
+    **{name: (situation, None) for name, situation in OTHERS.items()},
+}
 
 
-def _say(situation: Situation, name: str) -> dict[str, str]:
-    return {check.id: _words(check) for check in situation.appraise().checks if check.id == name}
-
-
-def _say_all(situation: Situation) -> dict[str, str]:
-    return {check.id: _words(check) for check in situation.appraise().checks}
+def words_of(name: str) -> dict[str, str]:
+    """Answers in words, by id: `outcome category: expected … | got …`."""
+    situation, only = SITUATIONS[name]
+    return {check.id: _words(check) for check in situation.appraise().checks if only in {None, check.id}}
 
 
 def _words(check: Check) -> str:
@@ -54,4 +52,6 @@ def _words(check: Check) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(wording(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    FILE.write_text(
+        json.dumps({name: words_of(name) for name in SITUATIONS}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
