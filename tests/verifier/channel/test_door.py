@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cvmproof.channel.door import Door, peer_process
+from cvmproof.channel.door import PREFIX, Door, peer_process, sweep
 
 BOTH = pytest.mark.parametrize("door", [True, False], ids=["by descriptor", "by name"], indirect=True)
 GONE = r"refused|No such file"
@@ -139,6 +139,25 @@ def test_two_doors_at_a_time_lead_to_two_channels() -> None:
     assert third.target not in {one.target, two.target}  # the first is shut, but gRPC may still try its address
     for each in (here, taken, one, two, third):
         each.close()
+
+
+def test_what_a_killed_process_left_is_swept_up_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    for name in (f"{gone.pid}-old", f"{gone.pid}-new", f"{os.getpid()}-ours", "x-odd"):
+        (tmp_path / f"{PREFIX}{name}").mkdir()
+        (tmp_path / f"{PREFIX}{name}" / "channel").touch()
+    (tmp_path / f"{PREFIX}{gone.pid}-file").touch()
+    (tmp_path / f"{PREFIX}{gone.pid}-link").symlink_to(tmp_path / f"{PREFIX}{os.getpid()}-ours")
+    for name in (f"{gone.pid}-old", f"{os.getpid()}-ours", "x-odd", f"{gone.pid}-file"):
+        os.utime(tmp_path / f"{PREFIX}{name}", (0, 0))
+    sweep()
+    left = {path.name.removeprefix(PREFIX) for path in tmp_path.iterdir()}
+    assert left == {f"{gone.pid}-new", f"{os.getpid()}-ours", "x-odd", f"{gone.pid}-file", f"{gone.pid}-link"}
+    assert (tmp_path / f"{PREFIX}{os.getpid()}-ours" / "channel").exists()
 
 
 def test_the_kernel_says_who_is_there() -> None:

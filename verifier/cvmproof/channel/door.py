@@ -9,15 +9,21 @@ import contextlib
 import logging
 import os
 import socket
+import stat
 import struct
 import sys
 import tempfile
+import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 _log = logging.getLogger(__name__)
 _UCRED: Final = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 _SOL_LOCAL, _LOCAL_PEERPID = 0, 2  # sys/un.h of macOS
+PREFIX: Final = "cvmproof-channel-"
+_NAME: Final = "channel"
+_STALE: Final = 2.0  # seconds; a name lives for less than a thousandth of that
 _BACKLOG: Final = 8  # strangers may knock before we do
 
 
@@ -27,8 +33,9 @@ class Door:
     def __init__(self, *, by_descriptor: bool = sys.platform == "linux") -> None:
         """Open it; `by_descriptor` removes its name at once."""
         self._by_path: int | None = None
-        self._folder: Path | None = Path(tempfile.mkdtemp(prefix="cvmproof-"))  # mode 0700
-        path = self._folder / "channel"
+        sweep_once()
+        self._folder: Path | None = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))  # mode 0700
+        path = self._folder / _NAME
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self.socket.bind(str(path))
@@ -71,11 +78,43 @@ class Door:
 
     def _remove_name(self) -> None:
         if self._folder is not None:
-            with contextlib.suppress(OSError):
-                (self._folder / "channel").unlink()
-            with contextlib.suppress(OSError):
-                self._folder.rmdir()
+            _remove(self._folder)
             self._folder = None
+
+
+def sweep() -> None:
+    """Remove what processes of ours left that were killed within the moment between making a name and removing it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        with contextlib.suppress(OSError, ValueError):
+            found, pid = folder.lstat(), int(folder.name.removeprefix(PREFIX).partition("-")[0])
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and _is_old(found) and _is_gone(pid):
+                _remove(folder)
+
+
+@lru_cache(maxsize=1)
+def sweep_once() -> None:
+    """Sweep, the first time in this process."""
+    sweep()
+
+
+def _is_old(found: os.stat_result) -> bool:
+    # In another container with the same folder, the process may well live under a number that we can't see.
+    return time.time() - found.st_mtime > _STALE
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        (folder / _NAME).unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def peer_process(connected: socket.socket) -> int:
