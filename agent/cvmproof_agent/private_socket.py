@@ -6,12 +6,12 @@ process no file stays behind. Linux: connect(2) follows /proc/self/fd/N to the s
 
 import os
 import socket
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-PREFIX = "cvmproof-agent-"
+PREFIX: Final = "cvmproof-agent-"
+_NAME: Final = "grpc"
 
 
 class PrivateSocket:
@@ -24,11 +24,16 @@ class PrivateSocket:
     @classmethod
     def bind(cls, listen: Callable[[str], object]) -> Self:
         """Let `listen` bind to a path that is gone once this returns; raises OSError."""
-        # mkdtemp makes it 0700. Python's own clean-up takes the folder with it if anything fails.
-        with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as folder:
-            path = Path(folder, "grpc")
-            listen(str(path))
-            return cls(os.open(path, os.O_PATH | os.O_CLOEXEC))
+        folder = _temporary() / f"{PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
+        folder.mkdir(0o700)
+        descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+        try:
+            # By its descriptor a path is short enough for unix(7), wherever temporary files lie.
+            listen(f"/proc/self/fd/{descriptor}/{_NAME}")
+            return cls(os.open(_NAME, os.O_PATH | os.O_CLOEXEC, dir_fd=descriptor))
+        finally:
+            os.close(descriptor)
+            _remove(folder)
 
     @property
     def path(self) -> str:
@@ -59,17 +64,22 @@ class PrivateSocket:
 
 def sweep() -> None:
     """Remove folders that a process of ours left when it was killed while it bound a socket."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+    for folder in _temporary().glob(f"{PREFIX}*-*"):
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdigit() and not Path("/proc", pid).exists() and folder.lstat().st_uid == os.geteuid():
             _remove(folder)
+
+
+def _temporary() -> Path:
+    # As `tempfile` has it, which loads more than the rest of the agent's own code together.
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 -- what is made there is new, and 0700
 
 
 def _remove(folder: Path) -> None:
     if folder.is_symlink() or not folder.is_dir():
         return
     try:
-        (folder / "grpc").unlink(missing_ok=True)
+        (folder / _NAME).unlink(missing_ok=True)
         folder.rmdir()
     except OSError:
         return  # something of ours is not in there: it stays

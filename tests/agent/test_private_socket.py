@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from cvmproof_agent.private_socket import PREFIX, PrivateSocket, sweep
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
 def test_it_is_reached_by_us_and_has_no_name(tmp_path: Path) -> None:
@@ -30,6 +29,18 @@ def test_it_is_reached_by_us_and_has_no_name(tmp_path: Path) -> None:
                 client.sendall(b"x")
                 assert accepted.recv(1) == b"x"
         private.close()
+
+
+def test_it_minds_no_long_path_to_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 100) / ("y" * 100)
+    deep.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(deep))
+    with socket.socket(socket.AF_UNIX) as server:
+        private = PrivateSocket.bind(server.bind)
+        server.listen(1)
+        private.connect().close()
+        private.close()
+    assert list(deep.iterdir()) == []
 
 
 def test_its_folder_is_ours_alone_while_it_has_one(tmp_path: Path) -> None:

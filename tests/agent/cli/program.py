@@ -60,7 +60,9 @@ def serve(*arguments: str, environment: Mapping[str, str] | None = None) -> Iter
     ) as process:
         try:
             assert process.stdout is not None
-            host, _, port = process.stdout.readline().strip().removeprefix("https://").rpartition(":")
+            said = process.stdout.readline()
+            assert said, process.communicate()[1]
+            host, _, port = said.strip().removeprefix("https://").rpartition(":")
             yield Serving(process=process, address=(host, int(port)))
         finally:
             if process.poll() is None:
