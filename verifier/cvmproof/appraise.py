@@ -43,7 +43,7 @@ _ABOUT_IDS = _FRESHNESS_IDS | _LIVE_IDS
 _NOTHING = frozenset[str]()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AboutReportData:
     """What is asked about REPORT_DATA, what of it is left open, and how high an acceptance is graded."""
 

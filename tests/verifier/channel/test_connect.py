@@ -1,3 +1,4 @@
+import gc
 import logging
 import socket
 import threading
@@ -687,6 +688,17 @@ def test_closing_twice_is_closing_once(echo: str) -> None:
         attested = connected(agent.url)
         attested.close()
         attested.close()
+
+
+def test_a_channel_that_nobody_closed_ends_with_its_last_reference(echo: str) -> None:
+    with FakeAgent(service=echo) as agent:
+        attested = connected(agent.url)
+        assert say(attested.channel, b"hello") == b"hello"
+        pipe = attested._tunnel._pipe
+        del attested
+        gc.collect()
+        pipe.join()
+        assert pipe.ended == "closed here"
 
 
 def test_a_channel_that_nobody_used_leaves_nothing() -> None:

@@ -1,6 +1,7 @@
 """The attested channel for asyncio: the same connection and verdict, with a `grpc.aio` channel."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -34,6 +35,7 @@ class AsyncAttestedChannel:
         self.appraisal = appraisal
         self._tunnel, self._reopen = tunnel, reopen
         self._channel = grpc.aio.insecure_channel(tunnel.target, options=(*options, *OPTIONS))
+        weakref.finalize(self, tunnel.abandon)
 
     def __repr__(self) -> str:
         return f"<AsyncAttestedChannel, {self.appraisal.assurance}, {self.ended or f'open until {self.expires_at}'}>"

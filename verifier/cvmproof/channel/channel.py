@@ -1,5 +1,6 @@
 """The attested channel: a gRPC channel that is one accepted connection and no other, and ends with the verdict."""
 
+import weakref
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
@@ -25,6 +26,7 @@ class AttestedChannel:
         """Take over a tunnel and gRPC's end of it; `cvmproof.connect` makes these."""
         self.appraisal = appraisal
         self._tunnel, self._channel, self._reopen = tunnel, channel, reopen
+        weakref.finalize(self, tunnel.abandon)
 
     def __repr__(self) -> str:
         return f"<AttestedChannel, {self.appraisal.assurance}, {self.ended or f'open until {self.expires_at}'}>"

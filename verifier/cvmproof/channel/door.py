@@ -14,6 +14,8 @@ import struct
 import sys
 import tempfile
 import time
+import weakref
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -32,17 +34,19 @@ class Door:
 
     def __init__(self, *, by_descriptor: bool = sys.platform == "linux") -> None:
         """Open it; `by_descriptor` removes its name at once."""
-        self._by_path: int | None = None
+        self._let_go: Callable[[], object] | None = None
         sweep_once()
         self._folder: Path | None = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))  # mode 0700
         path = self._folder / _NAME
+        self.target = f"unix:{path}"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self.socket.bind(str(path))
             if by_descriptor:
-                self._by_path = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                by_path = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                self._let_go = weakref.finalize(self, os.close, by_path)
                 self._remove_name()
-            self.target = f"unix:/proc/self/fd/{self._by_path}" if by_descriptor else f"unix:{path}"
+                self.target = f"unix:/proc/self/fd/{by_path}"
             self.socket.listen(_BACKLOG)
             self.socket.settimeout(0)
         except BaseException:
@@ -71,10 +75,8 @@ class Door:
     def close(self) -> None:
         """Give everything back; call it when gRPC no longer connects to `target`."""
         self.shut()
-        if self._by_path is not None:
-            # Not before: another channel's socket could get the same number.
-            os.close(self._by_path)
-            self._by_path = None
+        if self._let_go is not None:
+            self._let_go()  # not before: another channel's socket could get the same number
 
     def _remove_name(self) -> None:
         if self._folder is not None:

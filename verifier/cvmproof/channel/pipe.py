@@ -72,12 +72,16 @@ class Pipe:
 
     def close(self) -> None:
         """End it, and come back when it has ended."""
+        self.abandon()
+        self.join()
+
+    def abandon(self) -> None:
+        """End it, and don't wait."""
         with self._starting:
             self.ended = self.ended or "closed here"
             started = self._thread.ident is not None
         if started:
             self._wake()
-            self._thread.join()
         else:
             self._release()
 

@@ -32,6 +32,10 @@ class Tunnel:
         """Go by another lease from now on."""
         self._pipe.extend(lease)
 
+    def abandon(self) -> None:
+        """End it without waiting, where nobody has closed it."""
+        self._pipe.abandon()
+
     def close(self) -> None:
         """End it, once gRPC no longer uses it; safe to call again."""
         self._pipe.close()

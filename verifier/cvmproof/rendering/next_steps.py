@@ -23,6 +23,10 @@ _BY_CHECK: Final = {
     "snp.crl.current": "get a current list: cvmproof collateral fetch, or import one",
     "snp.crl.signature": "remove the list and get AMD's: cvmproof collateral fetch",
     "binding.domain": "evidence of a TLS session can't be appraised from a file: ask for nonce evidence",
+    "binding.labels": "whoever answers does not follow the protocol it was asked on: is it cvmproof-agent?",
+    "binding.leaf": "cvmproof-agent makes no such certificate: find out who answers there",
+    "binding.report_data": "somebody may stand in between: send nothing there, and find out who",
+    "freshness.nonce": "connect again; if it stays so, somebody replays old evidence",
 }
 
 _BY_CATEGORY: Final = {

@@ -122,6 +122,9 @@ def _counts(failed: list[CheckDocument], undecided: list[CheckDocument]) -> str:
     return ", ".join(words + ([f"{len(undecided)} undecided"] if undecided else []))
 
 
+_BOUND_TO: Final = {"channel-bound": "this nonce, this TLS session", "key-bound": "this nonce, this TLS key"}
+
+
 def _summary(name: str, document: AppraisalDocument) -> str:
     claims = document["claims"]
     if name == "chain":
@@ -134,7 +137,7 @@ def _summary(name: str, document: AppraisalDocument) -> str:
         return f"{claims['tcb']}, firmware {claims['firmware']['committed']}"
     if name == "policy":
         return " and ".join(policy["name"] for policy in document["policies"])
-    return "REPORT_DATA as expected"
+    return _BOUND_TO.get(document["assurance"], "REPORT_DATA as expected")
 
 
 def _software(asked: Iterable[CheckDocument], terminal: Terminal) -> list[list[str]]:
