@@ -34,10 +34,12 @@ class Binder:
         )
 
     def key(self, *, nonce: bytes, network: Hashable = None, seconds: float | None = None) -> Future[Evidence]:
-        """Bind to the TLS key; raises as `channel`."""
+        """Bind to the TLS key; may block as long as the device does; raises as `channel`."""
         data = key_report_data(role=Role.SERVER, tee=self._tee, nonce=nonce, spki=self._spki)
         labels = self._labels(BindingKind.KEY, nonce)
-        return self._dispatcher.submit(lambda device: gather(device, data, labels), network=network, seconds=seconds)
+        return self._dispatcher.submit(
+            lambda device: gather(device, data, labels), network=network, seconds=seconds, may_block=True
+        )
 
     def user(self, *, uid: int, user_data: bytes) -> Future[Evidence]:
         """Bind to a uid, which the caller has from the kernel, and what it said; raises as `channel`."""

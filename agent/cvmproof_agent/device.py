@@ -17,7 +17,7 @@ _HINT = 'simulated devices are named in full, such as --device "simulated:snp,pr
 
 
 class Device(Protocol):
-    """A source of reports; every call may block, and only one thread calls."""
+    """A source of reports; every call may block, and only one thread calls at a time."""
 
     @property
     def tee(self) -> Tee:

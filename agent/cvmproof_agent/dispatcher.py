@@ -1,4 +1,4 @@
-"""One thread owns the device; everybody else waits in a short queue, or is turned away at once.
+"""One caller at a time has the device; everybody else waits in a short queue, or is turned away at once.
 
 Hosts throttle guest requests, and a driver may block for a minute. So the rate is ours (a token bucket), the queue is
 no longer than what can be answered in half a deadline, one network holds at most half of it, and what cannot finish in
@@ -55,7 +55,7 @@ class Dispatcher:
         metrics: Metrics | None = None,
         lost: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start the thread; it is the only one that calls the device from now on.
+        """Start the thread that serves the queue; the device is called through here only from now on.
 
         `lost` is called once, should the device be gone for good.
         """
@@ -63,6 +63,7 @@ class Dispatcher:
         self._metrics = metrics or Metrics()
         self._tell_lost = lost
         self._lock = threading.Lock()  # over what is counted as waiting
+        self._turn = threading.Lock()  # whose it is has the device and the bucket; with the other held only tried
         self._waiting: set[_Job[object]] = set()
         self._by_network: Counter[Hashable] = Counter()
         self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
@@ -77,17 +78,24 @@ class Dispatcher:
         self._thread.start()
 
     def submit(
-        self, work: Callable[[Device], _Answer], *, network: Hashable = None, seconds: float | None = None
+        self,
+        work: Callable[[Device], _Answer],
+        *,
+        network: Hashable = None,
+        seconds: float | None = None,
+        may_block: bool = False,
     ) -> Future[_Answer]:
         """Queue work for the device, for a network that shares the queue fairly, to be answered within `seconds`.
 
+        Where nobody else has the device or waits for it, and the caller may block for as long as the driver does, the
+        work is done in the caller's thread: handing it over and back would cost as much again as the work.
         Cancel the future when nobody waits any more. Raises RateLimited where it could not be answered in time,
         DeviceError where the device is gone; the future raises these too, and what `work` raises.
         """
         allowed = self._limits.deadline_seconds
         deadline = time.monotonic() + (allowed if seconds is None else min(seconds, allowed))
         job = _Job(work=work, network=network, deadline=deadline, future=Future[_Answer]())
-        self._enqueue(job)  # type: ignore[arg-type]  # answers of any type wait in one queue
+        self._accept(job, may_block=may_block)  # type: ignore[arg-type]  # answers of any type wait in one queue
         return job.future
 
     def close(self, seconds: float = 0.0) -> None:
@@ -97,16 +105,33 @@ class Dispatcher:
             self._queue.put(None)
         self._thread.join(seconds)
 
-    def _enqueue(self, job: "_Job[object]") -> None:
+    def _accept(self, job: "_Job[object]", *, may_block: bool) -> None:
         with self._lock:
             if self._closed.is_set():
                 raise DeviceError("the agent is stopping")
             if self._lost is not None:
                 raise DeviceLost(str(self._lost))
-            self._require_room(job.network)
-            self._waiting.add(job)
-            self._by_network[job.network] += 1
-            self._queue.put(job)
+            at_once = may_block and not self._waiting and self._take_turn()
+            if not at_once:
+                self._require_room(job.network)
+                self._waiting.add(job)
+                self._by_network[job.network] += 1
+                self._queue.put(job)
+        if at_once:
+            try:
+                job.future.set_running_or_notify_cancel()
+                self._answer(job)
+            finally:
+                self._turn.release()
+
+    def _take_turn(self) -> bool:
+        """Take the device if nobody has it and there is a token."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        if self._bucket.wait(time.monotonic()) == 0:
+            return True
+        self._turn.release()
+        return False
 
     def _require_room(self, network: Hashable) -> None:
         if self._is_full() or self._is_greedy(network):
@@ -136,13 +161,15 @@ class Dispatcher:
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
-            if not job.future.cancelled():
-                self._await_token()
-            with self._lock:
-                self._count_out(job)
-            if job.future.set_running_or_notify_cancel():
-                self._answer(job)
-        self._device.close()
+            with self._turn:
+                if not job.future.cancelled():
+                    self._await_token()
+                with self._lock:
+                    self._count_out(job)
+                if job.future.set_running_or_notify_cancel():
+                    self._answer(job)
+        with self._turn:
+            self._device.close()
 
     def _await_token(self) -> None:
         """Return once there is a token, or at once when closed."""

@@ -38,6 +38,7 @@ OFFERED: Final[Mapping[bytes, frozenset[str]]] = {
     ALPN_H2: frozenset({"GetEvidence"}),
     ALPN_ATTESTED: frozenset({"GetInfo", "GetEventLog"}),
 }
+WORKERS: Final = "grpc-call"  # what the threads of calls are named
 _SPARE_THREADS: Final = 8
 _CODES: Final = {
     Category.MALFORMED: grpc.StatusCode.INVALID_ARGUMENT,
@@ -133,7 +134,7 @@ class GrpcServer:
     def __init__(self, handler: grpc.GenericRpcHandler, status: health.HealthServicer, *, limits: Limits) -> None:
         """Bind; serves nothing before `start`."""
         workers = limits.queue + 1 + _SPARE_THREADS
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="grpc")
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=WORKERS)
         self._server = grpc.server(self._pool, options=_options(limits), maximum_concurrent_rpcs=2 * workers)
         self._server.add_generic_rpc_handlers((handler,))
         health_pb2_grpc.add_HealthServicer_to_server(status, self._server)
@@ -149,7 +150,7 @@ class GrpcServer:
 
     def close(self) -> None:
         """Let go of threads and socket; only once it has stopped."""
-        self._pool.shutdown()
+        self._pool.shutdown(wait=False)  # a thread that a driver keeps ends when the driver lets it
         self.socket.close()
 
 

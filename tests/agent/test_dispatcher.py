@@ -62,6 +62,50 @@ def test_work_is_done_by_one_thread_in_order() -> None:
         assert order == list(range(50))
 
 
+def test_a_caller_that_may_block_does_the_work_itself_where_nobody_else_waits() -> None:
+    with dispatching() as dispatcher:
+        here = dispatcher.submit(lambda _: threading.get_ident(), may_block=True)
+        assert here.done()
+        assert here.result() == threading.get_ident()
+        busy = Busy(dispatcher)
+        waiting = dispatcher.submit(name_of)
+        behind = dispatcher.submit(lambda _: threading.get_ident(), may_block=True)
+        assert not behind.done()
+        busy.end()
+        assert waiting.result(5) == "fake"
+        assert behind.result(5) != threading.get_ident()
+
+
+def test_ac_119_a_caller_that_may_block_takes_tokens_like_any_other() -> None:
+    with dispatching(replace(QUICK, reports_per_second=20.0, report_burst=2)) as dispatcher:
+        done = [dispatcher.submit(name_of, may_block=True).done() for _ in range(3)]
+        assert done == [True, True, False]
+
+
+def test_two_callers_never_have_the_device_at_once() -> None:
+    inside, most = [], []
+
+    def work(_: Device) -> None:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.002)
+        inside.pop()
+
+    with dispatching() as dispatcher:
+
+        def call() -> None:
+            for number in range(20):
+                dispatcher.submit(work, may_block=number % 2 == 0).result(5)
+
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(most) == 80
+    assert set(most) == {1}
+
+
 def test_an_error_of_the_device_reaches_who_asked_and_nobody_else() -> None:
     def fail(_: Device) -> str:
         raise DeviceError("no")

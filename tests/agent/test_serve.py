@@ -77,6 +77,25 @@ def test_stopping_takes_no_longer_than_it_may_whatever_clients_do() -> None:
     assert device.closed.wait(5)
 
 
+def test_a_driver_that_does_not_return_delays_the_end_no_longer_than_a_client_may() -> None:
+    go_on = threading.Event()
+
+    def wait() -> None:
+        go_on.wait(30)
+
+    device = FakeDevice(before=wait)
+    with serving(device, stop_seconds=1.0) as agent, pinned(agent) as channel:
+        pending = unary(channel, "/cvmproof.v1.Attestation/GetEvidence").future(b"\x0a\x20" + bytes(32), timeout=9)
+        eventually(lambda: len(device.asked) == 1)
+        started = time.monotonic()
+        agent.stop()
+        assert time.monotonic() - started < 4
+        assert pending.code() is not None
+        assert not device.closed.is_set()
+        go_on.set()
+    assert device.closed.wait(5)
+
+
 def test_a_call_under_way_is_finished_before_the_end() -> None:
     entered = threading.Event()
 

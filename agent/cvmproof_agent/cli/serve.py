@@ -2,7 +2,9 @@
 
 import ipaddress
 import logging
+import os
 import signal
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +17,12 @@ from cvmproof_agent.device import open_device
 from cvmproof_agent.hardening import keep_memory_private
 from cvmproof_agent.readiness import ALIVE, READY, STOPPING, notify, watchdog_seconds
 from cvmproof_agent.serve import Agent
+from cvmproof_agent.service import WORKERS
 from cvmproof_formats.errors import Misuse
 
 _log = logging.getLogger(__name__)
 DEFAULT_LISTEN: Final = "0.0.0.0:8443"
+_LEAVE_SECONDS: Final = 0.5
 _STOP: Final = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -49,6 +53,7 @@ def serve(  # noqa: D103 -- click would show a docstring as the command's help
         notify(READY)
         _wait(agent)
         notify(STOPPING)
+    _leave_stuck_calls()
     return ExitCode.DONE
 
 
@@ -65,6 +70,17 @@ def read_address(text: str) -> tuple[str, int]:
     except ValueError:
         pass  # refused below
     raise Misuse(f"--listen: expected ADDRESS:PORT or [IPv6]:PORT, got {text!r:.100}")
+
+
+def _leave_stuck_calls() -> None:
+    """End here and now if a driver still keeps a call: the interpreter would wait for its thread."""
+    calls = [thread for thread in threading.enumerate() if thread.name.startswith(WORKERS)]
+    for thread in calls:
+        thread.join(_LEAVE_SECONDS / len(calls))
+    if any(thread.is_alive() for thread in calls):
+        _log.warning("a device call does not return: ending without it")
+        logging.shutdown()
+        os._exit(ExitCode.DONE)
 
 
 def _spell(address: tuple[str, int]) -> tuple[str, int]:
