@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.verifier.snp.situation import NOW, Situation
 
-from cvmproof.appraisal import Appraisal, Maker, Verdict
+from cvmproof.appraisal import MAKER, Appraisal, Maker, Verdict
 from cvmproof.errors import Rejected, Undecided
 from cvmproof_formats.errors import Category, Misuse
 
@@ -22,7 +22,9 @@ def fields_of(appraisal: Appraisal) -> dict[str, object]:
 
 def test_ac_097_an_appraisal_is_no_truth_value() -> None:
     for appraisal in (ACCEPTED, REJECTED):
-        with pytest.raises(TypeError, match="is not true or false"):
+        with pytest.raises(
+            TypeError, match=r"^an Appraisal is not true or false: use require_accepted\(now\), or compare its verdict$"
+        ):
             bool(appraisal)
         with pytest.raises(TypeError, match="is not true or false"):
             assert not appraisal
@@ -48,10 +50,10 @@ def test_ac_097_a_refused_appraisal_is_not_rewritten_into_an_accepted_one() -> N
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_ac_097_an_appraisal_is_not_stored_and_brought_back(protocol: int) -> None:
-    with pytest.raises(TypeError, match="a stored verdict is not evidence"):
+    with pytest.raises(TypeError, match=r"^an Appraisal can't be pickled: a stored verdict is not evidence$"):
         pickle.dumps(ACCEPTED, protocol)
     for duplicate in (copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="a stored verdict is not evidence"):
+        with pytest.raises(TypeError, match=r"^an Appraisal can't be pickled: a stored verdict is not evidence$"):
             duplicate(ACCEPTED)
 
 
@@ -65,6 +67,31 @@ def test_ac_091_an_acceptance_is_not_kept_beyond_its_time_nor_before_it() -> Non
             ACCEPTED.require_accepted(moment)
         assert caught.value.category is Category.EXPIRED
         assert caught.value.appraisal is ACCEPTED
+
+
+def test_what_nothing_decided_is_said_with_what_was_missing_and_the_whole_appraisal() -> None:
+    open_ = Situation(without=frozenset({"crl"})).appraise()
+    assert len(open_.undecided) > 1
+    with pytest.raises(
+        Undecided, match=r"^snp.crl.signature: expected a revocation list that the root signed"
+    ) as caught:
+        open_.require_accepted(NOW)
+    assert caught.value.category is Category.UNAVAILABLE
+    assert caught.value.appraisal is open_
+    stale = Situation(crl={"this_update": NOW - timedelta(days=400)}).appraise()
+    assert [check.id for check in stale.undecided] == ["snp.crl.current"]
+    with pytest.raises(Undecided, match=r"^snp.crl.current: ") as caught:
+        stale.require_accepted(NOW)
+    assert caught.value.category is Category.EXPIRED
+
+
+def test_an_acceptance_without_an_end_is_none() -> None:
+    endless = replace(ACCEPTED, maker=MAKER, expires_at=None)
+    with pytest.raises(
+        Undecided, match="is for 2026-11-21T12:00:00Z to no time, now is 2026-11-21T12:00:00Z"
+    ) as caught:
+        endless.require_accepted(NOW)
+    assert caught.value.appraisal is endless
 
 
 def test_a_refusal_stays_one_whenever_it_is_read() -> None:

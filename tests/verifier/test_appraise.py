@@ -403,6 +403,14 @@ def test_the_authority_is_that_of_whoever_named_the_software(name: str) -> None:
     assert GOOD.appraise(fetched, both).policy_authority == Authority.OPERATOR_SIGNED
 
 
+def test_an_operators_own_word_counts_for_more_than_a_signed_one() -> None:
+    document = f'extends = "builtin:genuine"\nsnp.measurements = ["{SIMULATED_MEASUREMENT.hex()}"]'.encode()
+    signed = read_policy(document, name="signed", authority=Authority.OPERATOR_SIGNED)
+    own = read_policy(document, name="own", authority=Authority.OPERATOR)
+    for policies in ((signed, own), (own, signed)):
+        assert GOOD.appraise(*policies).policy_authority is Authority.OPERATOR
+
+
 def test_where_nobody_names_software_the_weakest_authority_counts() -> None:
     document = b'{"extends": "builtin:genuine", "valid_for": 60}'
     fetched = read_policy(document, name="fetched", authority=Authority.CONTROL_PLANE)

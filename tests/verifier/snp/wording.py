@@ -7,15 +7,21 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from tests.verifier.snp.faults import FAULTS, GOOD, VLEK
+from tests.verifier.snp.faults import EVERY_LINE_MITIGATIONS, FAULTS, GOOD, NONCE, OF_NONCE, VLEK
+from tests.verifier.snp.live_faults import EKM, LEAF, ON_CHANNEL
 from tests.verifier.snp.situation import Situation
 
 from cvmproof.check import Check
+from cvmproof.freshness import ExpectedNonce
+from cvmproof.live import READER, ExpectedChannel
+from cvmproof_formats.binding import Role, Tee, channel_report_data
+from cvmproof_formats.snp.product import ProductLine
 
 FILE = Path(__file__).with_suffix(".json")
 
 NOTHING = frozenset({"leaf", "intermediate", "root", "crl"})
 V2 = Situation(version=2)
+LOWEST = {"boot_loader": 0, "tee": 0, "snp": 0, "microcode": 0}
 # Situations in which answers are missing, and some in which they come out in other words than in any fault.
 OTHERS = {
     "no certificates, no list": replace(GOOD, without=NOTHING),
@@ -30,6 +36,28 @@ OTHERS = {
     "a VLEK without certificates": replace(VLEK, without=NOTHING, rules={"csp_ids": ["CN=somebody"]}),
     "a VLEK under a policy that names chips": replace(VLEK, rules={"masked_chip_id": "forbidden"}),
     "version 2": V2,
+    "a VCEK where a provider is wanted": replace(
+        GOOD, rules={"csp_ids": ["CN=somebody"], "signing_keys": ["VCEK", "VLEK"]}
+    ),
+    "no author key where one is wanted": replace(GOOD, rules={"author_key_digests": ["44" * 48]}),
+    "a product line that the policy rules out and says no more about": Situation(
+        product=ProductLine.TURIN,
+        rules={
+            "products": {"Turin": "forbidden"},
+            "tcb_floor": dict.fromkeys(("Milan", "Genoa"), LOWEST),
+            "launch_mitigations": {"Milan": [1], "Genoa": [1]},
+        },
+    ),
+    "no mitigation at all": replace(
+        GOOD, report={"current_mit_vector": 0}, rules={"current_mitigations": EVERY_LINE_MITIGATIONS}
+    ),
+    "a nonce and no label": replace(GOOD, report_data=OF_NONCE, freshness=ExpectedNonce(NONCE)),
+    "the client's evidence sent back to it": replace(
+        ON_CHANNEL,
+        report_data=channel_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=NONCE, spki=LEAF.spki, ekm=EKM),
+        labels={**ON_CHANNEL.labels, "role": Role.CLIENT},
+        freshness=ExpectedChannel(reader=READER, role=Role.CLIENT, nonce=NONCE, leaf=LEAF, ekm=EKM),
+    ),
 }
 
 
