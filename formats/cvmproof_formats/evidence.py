@@ -15,7 +15,7 @@ from cvmproof_formats.encoding import read_base64, read_json, require_size, writ
 from cvmproof_formats.errors import Category, Malformed, Misuse
 from cvmproof_formats.pem import certificates as read_certificates
 from cvmproof_formats.snp import certificate_table
-from cvmproof_formats.snp.report import REPORT_SIZE
+from cvmproof_formats.snp.report import REPORT_SIZE, read_report
 
 SCHEMA = "cvmproof.evidence/1"
 
@@ -92,6 +92,7 @@ def _read_raw(data: bytes) -> Evidence:
         )
     if not table:
         return Evidence(tee=Tee.SEV_SNP, report=report)
+    read_report(report)  # first: of bytes that are no report at all, the table has nothing useful to say
     entries = certificate_table.read_certificate_table(table)
     certificates = [
         der
