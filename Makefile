@@ -42,7 +42,7 @@ venv: .venv/.dev
 
 # --- look ------------------------------------------------------------------------------------------------------------
 demo:
-	@echo '[1/6] Installing what the lock file names into .venv'
+	@echo '[1/8] Installing what the lock file names into .venv'
 	@$(MAKE) --no-print-directory .venv/.demo
 	@$(BIN)/cvmproof-simulator demo $(if $(KEEP),--keep)
 
@@ -89,7 +89,7 @@ COMPILE = build/lock/bin/uv pip compile --no-config --quiet --universal --python
 lock:
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet --disable-pip-version-check $(UV)
 	$(COMPILE) -o requirements/runtime.lock
-	$(COMPILE) --group build -c requirements/runtime.lock -o requirements/demo.lock
+	$(COMPILE) --extra agent --group build -c requirements/runtime.lock -o requirements/demo.lock
 	$(COMPILE) --all-extras --group dev -c requirements/demo.lock -o requirements/dev.lock
 	$(COMPILE) --all-extras --group mutants -c requirements/dev.lock -o requirements/mutants.lock
 	$(COMPILE) --all-extras --group fuzz -c requirements/dev.lock -o requirements/fuzz.lock

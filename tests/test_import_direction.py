@@ -27,6 +27,10 @@ FIRST_PARTY = {
 # The one module that knows the simulator, and the one place that imports it: open_device("simulated:...").
 KNOWS_THE_SIMULATOR = "cvmproof_agent.simulated"
 OPENS_DEVICES = "cvmproof_agent.device"
+# The one module that knows both ends, and the one that uses it: the demo relays a client to an agent.
+KNOWS_BOTH_ENDS = "cvmproof_simulator.leak"
+SHOWS_BOTH_ENDS = "cvmproof_simulator.demo"
+EXCEPTIONS = {KNOWS_THE_SIMULATOR: {"cvmproof_simulator"}, KNOWS_BOTH_ENDS: {"cvmproof", "cvmproof_agent"}}
 CRYPTOGRAPHY = {"cryptography", "_cffi_backend", "_openssl"}
 HTTP = {"httpx", "httpcore", "h11", "anyio", "certifi", "idna", "sniffio"}
 RICH = {"rich", "pygments", "markdown_it", "mdurl"}
@@ -82,8 +86,7 @@ def load(name: str) -> set[str]:
 def first_party(name: str) -> set[str]:
     """Our packages that a module may import."""
     package = name.partition(".")[0]
-    extra = {"cvmproof_simulator"} if name == KNOWS_THE_SIMULATOR else set[str]()
-    return {package} | FIRST_PARTY[package][1] | extra
+    return {package} | FIRST_PARTY[package][1] | EXCEPTIONS.get(name, set())
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,13 @@ def test_the_simulator_is_reached_from_one_place_only() -> None:
         rf"^\s*(from|import) .*{KNOWS_THE_SIMULATOR}|cvmproof_agent import .*\bsimulated\b", re.MULTILINE
     )
     assert [name for name, path in SOURCES.items() if mention.search(path.read_text("utf-8"))] == [OPENS_DEVICES]
+
+
+def test_both_ends_are_brought_together_in_the_demo_only() -> None:
+    mention = re.compile(rf"^\s*(from|import) {re.escape(KNOWS_BOTH_ENDS)}\b", re.MULTILINE)
+    assert [name for name, path in SOURCES.items() if mention.search(path.read_text("utf-8"))] == [SHOWS_BOTH_ENDS]
+    # Its functions load them; whoever only imports it stays as light as before.
+    assert load(KNOWS_BOTH_ENDS) & FIRST_PARTY.keys() == {"cvmproof_simulator"}
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -3,13 +3,14 @@
 import sys
 from dataclasses import fields
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
 import click
 
 from cvmproof_formats.encoding import read_hex
-from cvmproof_formats.errors import CvmproofError, Malformed
+from cvmproof_formats.errors import CvmproofError, Malformed, Misuse
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import AttestationReport
 from cvmproof_simulator.evidence import collateral_files, nonce_evidence
@@ -45,7 +46,9 @@ def cli() -> None:
     "--first-step", type=int, default=2, hidden=True, help="Number of the first step: `make demo` has one before."
 )
 def demo(*, keep: bool, no_color: bool, first_step: int) -> None:
-    """Show the verifier accept a machine and refuse three frauds, with every reason."""
+    """Show the verifier accept a machine and refuse four frauds, with every reason."""
+    if find_spec("grpc_health") is None:
+        raise Misuse("the demo runs an agent: pip install 'cvmproof[agent]'")
     from cvmproof_simulator.demo import Demo  # noqa: PLC0415 -- starts a server, which other commands do without
 
     sys.exit(Demo(keep=keep, color=not no_color and sys.stdout.isatty(), first_step=first_step).run())

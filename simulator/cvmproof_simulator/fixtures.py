@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from cvmproof_formats.snp.product import KeyKind, ProductLine
-from cvmproof_simulator.demo import environment, verifier_command
 from cvmproof_simulator.evidence import collateral_files, nonce_evidence
+from cvmproof_simulator.program import command_of, environment
 from cvmproof_simulator.psp import SIMULATED_CSP, SIMULATED_MEASUREMENT, ReportFields, SoftwarePsp
 
 AT: Final = datetime(2026, 9, 1, tzinfo=UTC)
@@ -91,7 +91,7 @@ def expected_answer(case: Case, folder: Path) -> bytes:
     Raises RuntimeError if its exit code is not the case's.
     """
     done = subprocess.run(
-        [*verifier_command(), *_arguments()],
+        [*command_of("cvmproof"), *_arguments()],
         cwd=folder,
         env=environment(color=False),
         stdin=subprocess.DEVNULL,

@@ -77,3 +77,11 @@ def test_the_demo_is_started_with_its_options(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("cvmproof_simulator.demo.Demo", Demo)
     assert run(monkeypatch, "demo", "--no-color", "--keep") == 0
     assert started == [{"keep": True, "color": False, "first_step": 2}]
+
+
+def test_the_demo_says_what_to_install_where_the_agent_can_not_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda _: None)
+    assert run(monkeypatch, "demo") == 1
+    assert "pip install 'cvmproof[agent]'" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cvmproof_simulator import demo
-from cvmproof_simulator.demo import Demo, environment, scenes_of
+from cvmproof_simulator.demo import Demo, live_scene, relayed_scene, scenes_of
 
 
 @pytest.fixture(autouse=True)
@@ -16,14 +16,22 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_one_is_accepted_and_three_frauds_are_refused(temporary: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_machine_is_accepted_twice_and_four_frauds_are_refused(
+    temporary: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert Demo().run() == 0
     text = capsys.readouterr().out
-    assert text.count("ACCEPTED (simulated)") == 1
-    assert text.count("REJECTED (simulated)") == 3
-    for words in ("MEASUREMENT: ", "DEBUG: ", "SIGNATURE: ", "SIMULATED: ", "[2/6] Starting a SIMULATED", "[6/6]"):
+    assert text.count("ACCEPTED (simulated)") == 2
+    assert text.count("REJECTED (simulated)") == 4
+    for words in ("MEASUREMENT: ", "DEBUG: ", "SIGNATURE: ", "SIMULATED: ", "[2/8] Starting a SIMULATED", "[8/8]"):
         assert words in text
-    assert "1 accepted, 3 rejected, as they should be. Everything is stopped." in text
+    accepted, relayed = text[text.index("[7/8]") : text.index("[8/8]")], text[text.index("[8/8]") :]
+    assert "channel-bound" in accepted
+    assert "Health.Check over the attested channel: SERVING" in accepted
+    assert "key-bound evidence would be accepted" in relayed
+    assert "BINDING: the evidence is of another TLS connection" in relayed
+    assert "The relay has read 38 bytes" in relayed
+    assert "2 accepted, 4 rejected, as they should be. Everything is stopped." in text
     assert list(temporary.iterdir()) == []
 
 
@@ -36,6 +44,23 @@ def test_an_outcome_that_should_not_be_is_said_and_is_exit_1(
     monkeypatch.setattr(demo, "scenes_of", one_scene)
     assert Demo().run() == 1
     assert "UNEXPECTED: exit 0" in capsys.readouterr().out
+
+
+def test_a_client_that_can_not_connect_is_a_surprise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody(agent: str, url: str) -> demo.Scene:
+        return live_scene(agent.rpartition(":")[0] + ":1", url)
+
+    def unheard(relay: str, url: str) -> demo.Scene:
+        return relayed_scene(relay.rpartition(":")[0] + ":1", url)
+
+    monkeypatch.setattr(demo, "live_scene", nobody)
+    monkeypatch.setattr(demo, "relayed_scene", unheard)
+    assert Demo().run() == 1
+    text = capsys.readouterr().out
+    assert text.count("UNEXPECTED: exit 5") == 2
+    assert "UNEXPECTED: the request alone is 38 bytes" in text
 
 
 def test_kept_it_waits_until_it_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,9 +77,3 @@ def test_kept_it_waits_until_it_is_told(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_a_clone_is_not_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "__file__", str(tmp_path / "a" / "b" / "demo.py"))
     assert Demo().run() == 0
-
-
-def test_settings_of_whoever_runs_it_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CVMPROOF_OFFLINE", "true")
-    assert "CVMPROOF_OFFLINE" not in environment(color=True)
-    assert (environment(color=True)["FORCE_COLOR"], environment(color=False)["NO_COLOR"]) == ("1", "1")
