@@ -8,18 +8,28 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import grpc
 import pytest
 from OpenSSL import SSL
-from tests.agent.cli.program import COMMAND, clean, run, serve
-from tests.agent.machine import Client
+from tests.agent.cli.program import COMMAND, Serving, clean, run, serve
+from tests.agent.machine import SOON, Client, eventually, unary
+from tests.verifier.channel.fake_agent import collateral, policy
 
+from cvmproof.channel.connect import connect
+from cvmproof.trust import TrustRoots
 from cvmproof_agent.asking import ask
 from cvmproof_agent.cli.serve import read_address
 from cvmproof_agent.private_socket import PREFIX
-from cvmproof_formats.errors import Misuse
+from cvmproof_formats.errors import CvmproofError, Misuse
+
+KILLS = {"quick": 6, "full": 201}  # a third while it starts, serves and stops
+SEED = 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -107,39 +117,92 @@ def test_nobody_looks_into_the_process_and_it_dumps_no_core() -> None:
         assert (folder / "environ").stat().st_uid == 0  # proc(5): root's, where a process is not dumpable
 
 
-def test_ac_128_killed_at_any_moment_it_starts_again_with_another_key_and_leaves_nothing(tmp_path: Path) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    user = tmp_path / "user.sock"
-    environment = {"TMPDIR": str(temporary)}
-    keys = set()
-    for _ in range(6):
-        with serve("--user-socket", str(user), environment=environment) as agent:
-            with Client(agent.address) as client:
-                keys.add(client.spki)
-                if random.random() < 0.5:  # noqa: S311 -- any moment will do
-                    client.ask()
-                assert agent.end(signal.SIGKILL)[0] == -signal.SIGKILL
-            assert list(temporary.glob(f"{PREFIX}*")) == []
-    assert len(keys) == 6
-    with serve("--user-socket", str(user), environment=environment) as agent, Client(agent.address) as client:
-        assert client.ask().HasField("evidence")
-        agent.end()
-    assert not user.exists()
+class Killing:
+    """Agents one after the other on the same paths; a moment is a number from 0 to 1."""
 
+    def __init__(self, folder: Path) -> None:
+        self.temporary, self.user, config = folder / "tmp", folder / "user.sock", folder / "agent.toml"
+        self.temporary.mkdir()
+        config.write_text(f'user_socket = "{self.user}"\n[limits]\nreports_per_second = 1000\nreport_burst = 1000\n')
+        config.chmod(0o600)
+        self.environment = {"TMPDIR": str(self.temporary)}
+        self.arguments = ("--config", str(config))
+        self.keys: set[bytes] = set()
+        self.start_seconds = 0.0
 
-def test_ac_128_killed_while_it_starts_it_leaves_nothing_the_next_start_minds(tmp_path: Path) -> None:
-    environment = {**clean(), "TMPDIR": str(tmp_path)}
-    command = [*COMMAND, "serve", "--device", "simulated:snp", "--listen", "127.0.0.1:0"]
-    for step in range(8):
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            time.sleep(0.25 + 0.04 * step)
+    def starting(self, moment: float) -> None:
+        command = [*COMMAND, "serve", "--device", "simulated:snp", "--listen", "127.0.0.1:0", *self.arguments]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env={**clean(), **self.environment}, stdout=pipe, stderr=pipe) as process:
+            time.sleep(moment * self.start_seconds)
             process.kill()
-            process.communicate()
-    with serve(environment={"TMPDIR": str(tmp_path)}) as agent:
-        with Client(agent.address) as client:
-            assert client.ask().HasField("evidence")
-        assert list(tmp_path.glob(f"{PREFIX}*")) == []
+            process.communicate(timeout=SOON)
+
+    def serving(self, moment: float) -> None:
+        with self._busy() as agent:
+            time.sleep(moment * 0.2)
+            assert self.working.is_alive(), "the client gave up on an agent that serves"
+            assert agent.end(signal.SIGKILL)[0] == -signal.SIGKILL
+
+    def stopping(self, moment: float) -> None:
+        with self._busy() as agent:
+            agent.process.send_signal(signal.SIGTERM)
+            time.sleep(moment * 0.1)
+            assert agent.end(signal.SIGKILL)[0] in {0, -signal.SIGKILL}
+
+    @contextmanager
+    def _busy(self) -> Iterator[Serving]:
+        """An agent that serves, at work for a client that never stops by itself."""
+        started = time.monotonic()
+        with serve(*self.arguments, environment=self.environment) as agent:
+            self.start_seconds = time.monotonic() - started
+            with Client(agent.address) as client:
+                assert client.ask().HasField("evidence")
+                self.keys.add(client.spki)
+            assert self.left_over() == []
+            self.working = threading.Thread(target=work, args=(agent.address, self.user), daemon=True)
+            self.working.start()
+            yield agent
+            self.working.join(SOON)
+            assert not self.working.is_alive(), "a client hangs on a dead agent"
+            assert self.left_over() == []
+
+    def left_over(self) -> list[Path]:
+        return list(self.temporary.iterdir())
+
+
+def work(address: tuple[str, int], user: Path) -> None:
+    """An attested channel and a call over it, a request broken off, and user data, until the agent is gone."""
+    url = "https://{}:{}".format(*address)
+    with suppress(OSError, SSL.Error, grpc.RpcError, CvmproofError):
+        while True:
+            with connect(url, policies=[policy()], trust=TrustRoots.simulated(), collateral=collateral()) as attested:
+                unary(attested.channel, "/grpc.health.v1.Health/Check")(b"", timeout=SOON)
+            with Client(address) as client:
+                client.tls.sendall(b"\0\0\0\x22\x0a")
+            ask(user, b"x")
+
+
+def test_ac_128_killed_at_any_moment_it_starts_again_with_another_key_and_leaves_nothing(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    kills, dice = KILLS[pytestconfig.getoption("--sweep")], random.Random(SEED)  # noqa: S311 -- moments, not secrets
+    killing = Killing(tmp_path)
+    killing.serving(1)  # gRPC keeps a few threads and descriptors of its own once a channel was made
+    before = threads_and_descriptors()
+    for kill in (killing.starting, killing.serving, killing.stopping) * (kills // 3):
+        kill(dice.random())
+    assert len(killing.keys) == 1 + 2 * kills // 3
+    with serve(*killing.arguments, environment=killing.environment) as agent, Client(agent.address) as client:
+        assert client.ask().HasField("evidence")
+        assert killing.left_over() == []
+        agent.end()
+    assert not killing.user.exists()
+    eventually(lambda: all(now <= then for now, then in zip(threads_and_descriptors(), before, strict=True)))
+
+
+def threads_and_descriptors() -> tuple[int, int]:
+    return len(list(Path("/proc/self/task").iterdir())), len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_ac_128_a_client_killed_within_its_exchange_costs_nothing() -> None:
