@@ -5,12 +5,12 @@ import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import material, processes, startup
+from benchmarks import calls, footprint, material, processes, setting_up, startup
 from benchmarks.rounds import Figure, paired
 
 
 def measure() -> list[Figure]:
-    """Measure all figures; takes about a minute."""
+    """Measure all figures; takes over a minute."""
     warm = paired(
         "warm appraisal over the bare P-384 verification in it",
         material.appraise,
@@ -30,7 +30,8 @@ def measure() -> list[Figure]:
         )
         for fresh, how in ((False, "keys loaded before"), (True, "keys loaded with them"))
     ]
-    return [warm, *cold, processes.measure(), *startup.measure()]
+    agent = [*calls.measure(), *setting_up.measure(), *footprint.measure()]
+    return [warm, *cold, processes.measure(), *startup.measure(), *agent]
 
 
 def main() -> None:
@@ -41,9 +42,12 @@ def main() -> None:
         return
     print(f"Python {platform.python_version()}, {platform.machine()}; ratios are medians of interleaved rounds\n")
     for figure in figures:
-        times = f"{figure.contestant_us:9.1f} us over {figure.floor_us:9.1f} us"
-        bound = f"{'at least' if figure.at_least else 'at most'} {figure.target:.2f}"
-        print(f"{figure.ratio:6.2f}  ({bound}: {figure.met})  {times}  {figure.name}")
+        times = f"{figure.contestant_us:9.1f} {figure.unit} over {figure.floor_us:9.1f} {figure.unit}"
+        print(f"{figure.ratio:6.2f}  ({_bound(figure)}{figure.met})  {times}  {figure.name}")
+
+
+def _bound(figure: Figure) -> str:
+    return "" if figure.target is None else f"{'at least' if figure.at_least else 'at most'} {figure.target:.2f}: "
 
 
 if __name__ == "__main__":

@@ -2,27 +2,47 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 NANOSECONDS_PER_MICROSECOND = 1000
+
+Round = tuple[float, float, float]
+"""Floor, contestant, floor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured ratio: its name, target and limit, the smallest times seen in microseconds of CPU."""
+    """One measured ratio: its name, target and limit, the smallest values seen, microseconds unless `unit` says."""
 
     name: str
     ratio: float
-    target: float
-    limit: float
+    target: float | None
+    limit: float | None
     contestant_us: float
     floor_us: float
     at_least: bool = False
+    unit: str = "us"
+
+    @classmethod
+    def of(cls, name: str, rounds: Sequence[Round], *, limit: float | None, unit: str = "us") -> Self:
+        """Make the figure of rounds that were measured elsewhere; its target is its limit, None demands nothing."""
+        return cls(
+            name=name,
+            ratio=statistics.median(2 * found / (before + after) for before, found, after in rounds),
+            target=limit,
+            limit=limit,
+            contestant_us=min(found for _, found, _ in rounds),
+            floor_us=min(min(before, after) for before, _, after in rounds),
+            unit=unit,
+        )
 
     @property
     def met(self) -> str:
         """Whether the target, or only the limit, or neither was met."""
+        if self.target is None or self.limit is None:
+            return "reported"
         ratio, target, limit = (-1 if self.at_least else 1) * self.ratio, self.target, self.limit
         if self.at_least:
             target, limit = -target, -limit
