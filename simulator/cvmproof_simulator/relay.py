@@ -27,6 +27,7 @@ class Relay:
         self._stopping = Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.settimeout(_PAUSE)
+        self.port: int = self._listening.getsockname()[1]
         self._thread = Thread(target=self._accept, name="relay", daemon=True)
 
     def __enter__(self) -> Self:
@@ -41,8 +42,7 @@ class Relay:
     @property
     def url(self) -> str:
         """Where it listens."""
-        port: int = self._listening.getsockname()[1]
-        return f"https://127.0.0.1:{port}"
+        return f"https://127.0.0.1:{self.port}"
 
     @property
     def heard(self) -> bytes:
