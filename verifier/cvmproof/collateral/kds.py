@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 3600.0  # seconds
 # Younger than this, a chain is not what makes a leaf's signature fail.
 _CHAIN_SETTLED = timedelta(hours=1)
+_QUIET = logging.NullHandler()
 
 Progress = Callable[[Wanted, int], None]
 
@@ -182,6 +183,8 @@ class KdsClient:
     def _get(self, key: Wanted, session: "_Session") -> bytes:
         import stamina  # noqa: PLC0415 -- needed only where something is fetched
 
+        # What it says of each retry is for whoever configures logging, not for standard error as a last resort.
+        logging.getLogger("stamina").addHandler(_QUIET)
         caller = stamina.RetryingCaller(
             attempts=self._limits.attempts,
             timeout=self._limits.deadline,
