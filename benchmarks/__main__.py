@@ -31,7 +31,7 @@ def measure() -> list[Figure]:
         for fresh, how in ((False, "keys loaded before"), (True, "keys loaded with them"))
     ]
     agent = [*calls.measure(), *setting_up.measure(), *footprint.measure()]
-    return [warm, *cold, processes.measure(), *startup.measure(), *agent]
+    return [warm, *cold, *processes.measure(), *startup.measure(), *agent]
 
 
 def main() -> None:
