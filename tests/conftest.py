@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sweep",
         choices=["quick", "full"],
         default="quick",
-        help="flip one bit of each byte (quick), or every bit of everything a verdict rests on; kill 200 times, open 10,000 channels (full: minutes)",
+        help="quick: one bit of each byte, a few kills; full, minutes: every bit, 200 kills, 10,000 channels",
     )
 
 
