@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from tests.verifier.snp.faults import FAULTS
-from tests.verifier.snp.situation import Situation
+from tests.verifier.snp.faults import ASK_SERIAL, FAULTS
+from tests.verifier.snp.situation import Situation, ids_of_no
 
+from cvmproof.appraisal import Verdict
 from cvmproof.check import Check
+from cvmproof.collateral.collateral import Crl
 from cvmproof_formats.snp.key_flags import MASK_CHIP_KEY
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 
@@ -51,3 +53,13 @@ def test_a_vceks_chip_may_be_hidden_and_a_vleks_must_be() -> None:
     assert check(vlek, "snp.vek.chip_id").outcome == "pass"
     named = check(replace(vlek, report={"chip_id": b"\x01" + bytes(63)}), "snp.vek.chip_id")
     assert (named.outcome, named.got) == ("fail", "a key of no chip")
+
+
+def test_an_entry_in_the_list_kept_for_the_other_kind_of_key_rejects_as_well() -> None:
+    revoking = replace(GOOD, crl={"revoked": (ASK_SERIAL,)}).revocation_list
+    beside = Crl(der=revoking, kind=KeyKind.VLEK)
+    assert ids_of_no(replace(GOOD, crls=(beside,)).appraise()) == ["snp.crl.revoked"]
+    alone = replace(GOOD, without=frozenset({"crl"}), crls=(beside,), revocation="if-available")
+    assert ids_of_no(alone.appraise()) == ["snp.crl.revoked"]
+    clean = Crl(der=GOOD.revocation_list, kind=KeyKind.VLEK)
+    assert replace(GOOD, crls=(clean,)).appraise().verdict is Verdict.ACCEPTED

@@ -28,6 +28,7 @@ class SnpCase:
     product: ProductLine | None
     chain: Chain
     crls: tuple[RevocationList, ...]
+    every_crl: tuple[RevocationList, ...]
     trust: TrustRoots
     freshness: Expectation
     now: datetime
@@ -58,6 +59,7 @@ def read_case(
         product=part.product if part else _product_of_key(chain),
         chain=chain,
         crls=revocation_lists(collateral.crls, report.signing_key, chain.root),
+        every_crl=revocation_lists(collateral.crls, None, chain.root),
         trust=trust,
         freshness=freshness,
         now=now,

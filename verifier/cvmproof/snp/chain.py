@@ -125,15 +125,17 @@ class RevocationList:
 
 
 @lru_cache(maxsize=256)
-def revocation_lists(crls: tuple[Crl, ...], kind: KeyKind, root: Certificate | None) -> tuple[RevocationList, ...]:
+def revocation_lists(
+    crls: tuple[Crl, ...], kind: KeyKind | None, root: Certificate | None
+) -> tuple[RevocationList, ...]:
     """Examine the revocation lists that speak of this root's certificates; its dates are another question.
 
     Lists of other roots are passed over, and so are those kept for the other kind of key: they say nothing about the
-    intermediate of this one.
+    intermediate of this one. `kind` None examines every list: what any of them names is revoked.
     """
     if root is None:
         return ()
-    examined = (_examine_crl(crl.der, root) for crl in crls if crl.kind in {None, kind})
+    examined = (_examine_crl(crl.der, root) for crl in crls if kind is None or crl.kind in {None, kind})
     return tuple(one for one in examined if one.crl is None or one.crl.issuer == root.subject)
 
 

@@ -7,6 +7,7 @@ from cvmproof.policy.policy import Revocation
 from cvmproof.signature import verify_p384
 from cvmproof.snp.answering import answers
 from cvmproof.snp.case import SnpCase
+from cvmproof.snp.chain import RevocationList
 from cvmproof.snp.tcb_words import TcbWords
 from cvmproof_formats.snp.key_flags import MASK_CHIP_KEY
 from cvmproof_formats.snp.product import ProductLine
@@ -175,7 +176,7 @@ def crl_current(case: SnpCase) -> Answer:
     """A revocation list must cover the time of the appraisal. One that does not leaves it undecided."""
     if not case.crls:
         return _no_crl(case, case.now)
-    lists = _readable(case)
+    lists = _readable(case.crls)
     if not lists:
         return undecided(case.now, Absent(_AUTHENTIC))
     if any(crl.this_update <= case.now <= crl.next_update for crl in lists if crl.next_update):
@@ -191,13 +192,13 @@ def crl_revoked(case: SnpCase) -> Answer:
     Endorsement keys all have serial number 0, so a list can't name one of them.
     """
     expected = "not revoked"
-    if not case.crls:
-        return _no_crl(case, expected)
-    lists = _readable(case)
+    lists = _readable(case.every_crl)
     for certificate in (case.chain.intermediate, case.chain.root):
         if certificate and any(certificate.serial in crl.serials for crl in lists):
             return failed(expected, f"serial number {certificate.serial:#x} revoked")
-    return passed(expected, expected) if lists else undecided(expected, Absent(_AUTHENTIC))
+    if not case.crls:
+        return _no_crl(case, expected)
+    return passed(expected, expected) if _readable(case.crls) else undecided(expected, Absent(_AUTHENTIC))
 
 
 @answers("snp.signature.key")
@@ -238,10 +239,10 @@ def _missing_root(case: SnpCase) -> str:
     return f"certificate {' and '.join(missing)}"
 
 
-def _readable(case: SnpCase) -> list[CertificateList]:
+def _readable(crls: tuple[RevocationList, ...]) -> list[CertificateList]:
     """Give the lists that the root signed; where there are none, those that claim it: `snp.crl.signature` says no."""
-    authentic = [examined.crl for examined in case.crls if examined.crl and not examined.problem]
-    return authentic or [examined.crl for examined in case.crls if examined.crl]
+    authentic = [examined.crl for examined in crls if examined.crl and not examined.problem]
+    return authentic or [examined.crl for examined in crls if examined.crl]
 
 
 def _no_crl(case: SnpCase, expected: object) -> Answer:
