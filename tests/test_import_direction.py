@@ -35,6 +35,8 @@ CRYPTOGRAPHY = {"cryptography", "_cffi_backend", "_openssl"}
 # The last three come along where they are installed, as a test's own gRPC client needs them; HTTP/2 is never asked for.
 HTTP = {"httpx", "httpcore", "h11", "anyio", "certifi", "idna", "sniffio", "h2", "hpack", "hyperframe"}
 RICH = {"rich", "pygments", "markdown_it", "mdurl"}
+# Signed policies are COSE.
+CBOR = {"cbor2", "_cbor2"}
 STAMINA = {"stamina", "tenacity"}
 # grpc loads its code generator where that is installed, as in development.
 GRPC = {"cython_runtime", "google", "grpc", "grpc_health", "grpc_tools"}
@@ -42,7 +44,7 @@ THIRD_PARTY = {
     "cvmproof_protos": {"google"},
     "cvmproof_policies": set[str](),
     "cvmproof_formats": set[str](),  # the standard library is enough, and the guest stays small
-    "cvmproof": CRYPTOGRAPHY | GRPC | HTTP | RICH | STAMINA | {"OpenSSL", "click", "filelock", "platformdirs"},
+    "cvmproof": CBOR | CRYPTOGRAPHY | GRPC | HTTP | RICH | STAMINA | {"OpenSSL", "click", "filelock", "platformdirs"},
     "cvmproof_simulator": CRYPTOGRAPHY | RICH | {"click"},
     "cvmproof_agent": CRYPTOGRAPHY | GRPC | {"OpenSSL", "click"},
 }
