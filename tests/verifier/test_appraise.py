@@ -537,3 +537,15 @@ def test_what_is_asked_of_report_data_follows_from_what_the_caller_expects(
     left_open = {check.id for check in appraisal.unconstrained}
     assert ("freshness.report_data" in left_open) is isinstance(freshness, NoFreshness)
     assert ("binding.domain" in left_open) is not isinstance(freshness, ExpectedNonce)
+
+
+def test_a_verdict_lasts_no_longer_than_the_signature_of_a_policy() -> None:
+    policy = policy_of("genuine", "required", {})
+    soon = NOW + timedelta(seconds=5)
+    accepted = GOOD.appraise(replace(policy, expires_at=soon))
+    assert accepted.expires_at == soon
+    with pytest.raises(Undecided, match="the verdict is for"):
+        accepted.require_accepted(soon)
+    GOOD.appraise(replace(policy, expires_at=NOW + timedelta(days=9))).require_accepted(soon)
+    with pytest.raises(Undecided):
+        GOOD.appraise(replace(policy, expires_at=NOW)).require_accepted(NOW)

@@ -205,6 +205,7 @@ def _all_settled(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) 
 
 def _expiry(case: SnpCase, policies: Sequence[Policy]) -> datetime:
     ends = [case.now + timedelta(seconds=policy.valid_for) for policy in policies]
+    ends += [policy.expires_at for policy in policies if policy.expires_at]
     ends += [c.not_after for c in (case.chain.leaf, case.chain.intermediate, case.chain.root) if c]
     lists = [one.crl for one in case.crls if one.crl and not one.problem]
     # An older list beside the current one shortens nothing.

@@ -1,6 +1,5 @@
 """`cvmproof connect`: a verdict over a live connection, and a local address that leads to what was accepted."""
 
-import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +20,8 @@ from cvmproof.collateral.keys import Wanted
 from cvmproof.collateral.store import CollateralStore
 from cvmproof.errors import CvmproofError, EndpointError, Misuse, Rejected, Undecided
 from cvmproof.live import Live
-from cvmproof.policy.policy import Policy
-from cvmproof.policy.reading import read_policy
+from cvmproof.policy.pinning import pin_policy
+from cvmproof.policy.policy import Authority, Policy
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.evidence import Evidence
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from cvmproof.channel.forward import LocalAddress
 
 # AMD 56860, ATTESTATION_REPORT: CHIP_ID and REPORT_ID, bytes.
-_PINS = {"machine": ("chip_ids", 64), "instance": ("report_ids", 32)}
+_PINS = {"machine": 64, "instance": 32}
 
 
 @command("connect")
@@ -146,24 +145,20 @@ def with_pins(policies: tuple[Policy, ...], pins: Sequence[str]) -> tuple[Policy
     """Add a policy that demands the pinned machines and instances, and nothing else; raises Misuse."""
     if not pins:
         return policies
-    demanded: dict[str, list[str]] = {}
+    demanded: dict[str, list[bytes]] = {kind: [] for kind in _PINS}
     for pin in pins:
         kind, _, value = pin.partition(":")
         if kind not in _PINS:
             raise Misuse(f"--pin: expected machine:HEX or instance:HEX, got {pin!r:.60}")
-        rule, size = _PINS[kind]
-        demanded.setdefault(rule, []).append(read_hex_option("--pin", value, size).hex())
-    document = {
-        "extends": "builtin:genuine",
-        "valid_for": min(policy.valid_for for policy in policies),
-        "snp": {
-            **demanded,
-            "committed_firmware": "any",
-            "unknown_platform_bits": "any",
-            "guest_policy": {"debug": "any"},
-        },
-    }
-    return (*policies, read_policy(json.dumps(document).encode(), name="--pin"))
+        demanded[kind].append(read_hex_option("--pin", value, _PINS[kind]))
+    pinned = pin_policy(
+        name="--pin",
+        authority=Authority.OPERATOR,
+        valid_for=min(policy.valid_for for policy in policies),
+        chip_ids=demanded["machine"],
+        report_ids=demanded["instance"],
+    )
+    return (*policies, pinned)
 
 
 def _connect(agent_url: str, court: Court, *, any_software: bool, forward: str | None, as_json: bool) -> int:
