@@ -15,7 +15,8 @@ from cvmproof_formats.errors import Category, Malformed
 
 MAXIMUM_CERTIFICATE = 8 * 1024  # bytes; AMD's largest has 1.7 KiB
 MAXIMUM_CRL = 64 * 1024  # bytes; AMD's has 0.9 KiB
-_MAXIMUM_SERIAL = 20  # content bytes, RFC 5280 4.1.2.2
+# Bytes of the number, RFC 5280 4.1.2.2. Half of Intel's serials have all 160 bits, and so a sign byte in front of them.
+_MAXIMUM_SERIAL = 20
 
 _VERSION, _EXTENSIONS, _CRL_EXTENSIONS = 0xA0, 0xA3, 0xA0  # context tags, RFC 5280 4.1 and 5.1
 
@@ -119,16 +120,20 @@ class KeyUsage:
     encipher_only: bool = False
     decipher_only: bool = False
 
-    def build(self) -> Extension:
-        """Write the extension, critical and through the bit for cRLSign even where that is 0, as AMD does."""
+    def build(self, *, shortest: bool = False) -> Extension:
+        """Write the extension, critical and through the bit for cRLSign even where that is 0, as AMD does.
+
+        `shortest` drops trailing zero bits as X.690 11.2.2 asks, and as Intel does.
+        """
         bits = "".join("1" if getattr(self, name) else "0" for name in _USAGES)
-        if not (self.encipher_only or self.decipher_only):
+        if shortest:
+            bits = bits.rstrip("0")
+        elif not (self.encipher_only or self.decipher_only):
             bits = bits[:_BITS_THROUGH_CRL_SIGN]
         size = (len(bits) + 7) // 8
         unused = 8 * size - len(bits)
-        return Extension(
-            oid=KEY_USAGE, critical=True, value=der.bit_string((int(bits, 2) << unused).to_bytes(size, "big"), unused)
-        )
+        content = (int(bits or "0", 2) << unused).to_bytes(size, "big")
+        return Extension(oid=KEY_USAGE, critical=True, value=der.bit_string(content, unused))
 
 
 _BITS_THROUGH_CRL_SIGN = 7
@@ -311,8 +316,9 @@ def _certificate_version(data: bytes, offset: int, end: int) -> tuple[int, int]:
 
 
 def _serial(content: bytes) -> int:
-    if len(content) > _MAXIMUM_SERIAL:
-        raise Malformed(f"serial number: expected at most {_MAXIMUM_SERIAL} bytes, got {len(content)}")
+    size = len(content) - (content[:1] == b"\x00")
+    if size > _MAXIMUM_SERIAL:
+        raise Malformed(f"serial number: expected at most {_MAXIMUM_SERIAL} bytes, got {size}")
     return der.read_integer(content, "serial number")
 
 

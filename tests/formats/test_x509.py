@@ -110,6 +110,12 @@ def test_certificates_are_equal_when_their_bytes_are() -> None:
     assert len({read_certificate(certificate()), read_certificate(certificate(serial=der.integer(1)))}) == 2
 
 
+def test_a_serial_of_zeros_only_is_not_the_shortest() -> None:
+    assert read_certificate(certificate(serial=b"\x02\x01\0")).serial == 0
+    with pytest.raises(Malformed, match="shortest"):
+        read_certificate(certificate(serial=b"\x02\x15" + bytes(21)))
+
+
 def test_a_version_1_certificate_has_no_extensions() -> None:
     got = read_certificate(certificate(version=b"", extensions=b""))
     assert (got.version, got.extensions) == (1, ())
@@ -118,9 +124,11 @@ def test_a_version_1_certificate_has_no_extensions() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 20])
-def test_a_serial_has_up_to_20_bytes(size: int) -> None:
-    serial = int.from_bytes(b"\x7f" + bytes(size - 1), "big")
+@pytest.mark.parametrize("first", [b"\x7f", b"\xff"])
+def test_a_serial_has_up_to_20_bytes_without_its_sign(size: int, first: bytes) -> None:
+    serial = int.from_bytes(first + bytes(size - 1), "big")
     assert read_certificate(certificate(serial=der.integer(serial))).serial == serial
+    assert read_crl(crl(entries=der.sequence(entry(serial)))).serials == {serial}
     with pytest.raises(Malformed, match="at most 20 bytes, got 21"):
         read_certificate(certificate(serial=der.integer(1 << 160)))
 
@@ -276,6 +284,22 @@ def test_other_basic_constraints_are_refused(value: str) -> None:
 @given(st.builds(KeyUsage, **dict.fromkeys(KeyUsage.__dataclass_fields__, st.booleans())))
 def test_key_usages_come_back(usage: KeyUsage) -> None:
     assert key_usage(with_extension(KEY_USAGE, usage.build().value)) == usage
+
+
+@pytest.mark.parametrize(
+    ("usage", "written", "shortest"),
+    [
+        (KeyUsage(digital_signature=True, content_commitment=True), "030201c0", "030206c0"),
+        (KeyUsage(key_cert_sign=True, crl_sign=True), "03020106", "03020106"),
+        (KeyUsage(decipher_only=True), "0303070080", "0303070080"),
+    ],
+)
+def test_key_usages_are_written_through_crl_sign_or_as_short_as_der_asks(
+    usage: KeyUsage, written: str, shortest: str
+) -> None:
+    assert usage.build().value.hex() == written
+    assert usage.build(shortest=True).value.hex() == shortest
+    assert key_usage(with_extension(KEY_USAGE, bytes.fromhex(shortest))) == usage
 
 
 @pytest.mark.parametrize(
@@ -442,3 +466,22 @@ def test_canary_a_cryptography_that_refuses_serial_0_changes_nothing(
     for vcek in vceks:
         assert common_name(vcek.subject) in {"SEV-VCEK", "SEV-VLEK"}
         assert isinstance(load_der_public_key(vcek.spki), EllipticCurvePublicKey)
+
+
+def test_every_recorded_certificate_and_crl_of_intel_is_read(recorded: Path) -> None:
+    certificates = sorted((recorded / "tdx" / "collateral" / "certs").glob("*.der"))
+    crls = sorted((recorded / "tdx" / "collateral" / "crl").glob("*.der"))
+    assert certificates
+    assert crls
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for path in certificates:
+            certificate_theirs = generic.load_der_x509_certificate(path.read_bytes())
+            certificate_ours = read_certificate(path.read_bytes())
+            assert certificate_ours.serial == certificate_theirs.serial_number
+            assert certificate_ours.tbs == certificate_theirs.tbs_certificate_bytes
+        for path in crls:
+            theirs = generic.load_der_x509_crl(path.read_bytes())
+            ours = read_crl(path.read_bytes())
+            assert ours.serials == {revoked.serial_number for revoked in theirs}
+            assert (ours.this_update, ours.next_update) == (theirs.last_update_utc, theirs.next_update_utc)
