@@ -13,7 +13,8 @@ import pytest
 
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_simulator.evidence import collateral_files, nonce_evidence
-from cvmproof_simulator.kds import FakeKds, slow_answer
+from cvmproof_simulator.kds import FakeKds
+from cvmproof_simulator.misbehaviour import slow_answer
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT, SoftwarePsp
 
 SCRIPTS = Path(sys.executable).parent

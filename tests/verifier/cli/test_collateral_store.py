@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cvmproof_simulator.kds import FakeKds, status
+from cvmproof_simulator.kds import FakeKds
+from cvmproof_simulator.misbehaviour import status
 from cvmproof_simulator.psp import SoftwarePsp
 
 from .conftest import Run

@@ -9,7 +9,8 @@ from cvmproof_formats.pem import write_pem
 from cvmproof_formats.snp.certificate_table import ARK, ASK, VCEK, TableEntry, build_certificate_table
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_simulator.evidence import collateral_files, nonce_evidence
-from cvmproof_simulator.kds import FakeKds, status
+from cvmproof_simulator.kds import FakeKds
+from cvmproof_simulator.misbehaviour import status
 from cvmproof_simulator.psp import SoftwarePsp
 
 from .conftest import NONCE, POLICY, Ran, Run

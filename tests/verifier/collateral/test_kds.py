@@ -25,10 +25,11 @@ from cvmproof.collateral.store import CollateralStore, State
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.errors import Category, CollateralError, EndpointError, Malformed, Misuse
 from cvmproof_formats.snp.product import KeyKind, ProductLine
-from cvmproof_simulator import kds as fake
+from cvmproof_simulator import misbehaviour as fake
 from cvmproof_simulator.ca import AmdCa
-from cvmproof_simulator.kds import FakeKds, Misbehaviour
+from cvmproof_simulator.kds import FakeKds
 from cvmproof_simulator.keys import checked_in_keys
+from cvmproof_simulator.misbehaviour import Misbehaviour
 from cvmproof_simulator.psp import SoftwarePsp
 
 ClientWith = Callable[[Limits], KdsClient]
