@@ -4,7 +4,6 @@ Channel-bound evidence refuses every one of them. The key-bound column shows wha
 which is why `connect` never takes it.
 """
 
-import os
 import secrets
 import subprocess
 import sys
@@ -284,7 +283,7 @@ RIDE = """
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.settimeout(10)
-s.connect(sys.argv[1])
+s.connect(sys.argv[1].replace("@", "\\0"))
 try:
     s.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes(9))
     print(len(s.recv(1)))
@@ -295,7 +294,7 @@ except ConnectionError:
 
 def test_a_verified_channel_is_not_for_other_processes(machine: Machine, collateral: Collateral) -> None:
     with channel_bound(machine.url, collateral) as attested:
-        through = attested._tunnel.target.removeprefix("unix:").replace("self", str(os.getpid()))
+        through = attested._tunnel.target.replace("unix-abstract:", "@")
         before = ride(through)
         assert healthy(attested)  # and for us it works still
         after = ride(through)
@@ -303,6 +302,28 @@ def test_a_verified_channel_is_not_for_other_processes(machine: Machine, collate
     assert "refused" in after
 
 
+LISTEN = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1].replace("@", "\\0"))
+"""
+
+
+def test_no_other_process_takes_the_place_of_a_verified_channel(machine: Machine, collateral: Collateral) -> None:
+    with channel_bound(machine.url, collateral) as attested:
+        name = attested._tunnel.target.replace("unix-abstract:", "@")
+        assert "Address already in use" in run(LISTEN, name)
+        assert healthy(attested)
+        assert "Address already in use" in run(LISTEN, name)  # nor once it is in use
+        attested._tunnel._pipe.close()
+        assert "Address already in use" in run(LISTEN, name)  # nor once it has ended: gRPC may try to come back
+    assert run(LISTEN, name) == ""  # nothing is kept of a channel that was closed
+
+
 def ride(path: str) -> str:
-    done = subprocess.run([sys.executable, "-c", RIDE, path], check=False, capture_output=True, text=True, timeout=20)
-    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+    return run(RIDE, path)
+
+
+def run(script: str, path: str) -> str:
+    done = subprocess.run([sys.executable, "-c", script, path], check=False, capture_output=True, text=True, timeout=20)
+    return done.stdout.strip() or "".join(done.stderr.strip().splitlines()[-1:])

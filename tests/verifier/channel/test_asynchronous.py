@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -61,6 +63,30 @@ def test_many_at_a_time(echo: str) -> None:
     with FakeAgent(service=echo) as agent:
         asyncio.run(run())
         assert len(set(agent.requests)) == 20
+
+
+def test_nobody_can_take_the_place_of_a_channel_that_a_stub_outlives(echo: str) -> None:
+    async def run() -> str:
+        attested = await connected(agent.url)
+        call: Callable[..., Awaitable[bytes]] = attested.channel.unary_unary("/test.Echo/Say")
+        assert await call(b"hello", timeout=PROMPT) == b"hello"
+        pipe, name = attested._tunnel._pipe, "\0" + attested._tunnel.target.removeprefix("unix-abstract:")
+        del attested
+        gc.collect()
+        pipe.join()
+        del pipe
+        gc.collect()
+        with socket.socket(socket.AF_UNIX) as stranger, pytest.raises(OSError, match="Address already in use"):
+            stranger.bind(name)
+        with pytest.raises(grpc.RpcError):
+            await call(b"still there?", timeout=PROMPT)
+        return name
+
+    with FakeAgent(service=echo) as agent:
+        name = asyncio.run(run())
+        gc.collect()
+        with socket.socket(socket.AF_UNIX) as free:
+            free.bind(name)
 
 
 def test_a_refused_one_is_not_handed_out() -> None:

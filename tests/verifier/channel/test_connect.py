@@ -701,6 +701,33 @@ def test_a_channel_that_nobody_closed_ends_with_its_last_reference(echo: str) ->
         assert pipe.ended == "closed here"
 
 
+def test_a_stub_that_outlives_its_channel_reaches_nobody_and_nobody_can_take_the_channels_place(echo: str) -> None:
+    with FakeAgent(service=echo) as agent:
+        attested = connected(agent.url)
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = attested.channel.unary_unary("/test.Echo/Say")
+        assert call(b"hello", timeout=PROMPT) == b"hello"
+        pipe, name = attested._tunnel._pipe, "\0" + attested._tunnel.target.removeprefix("unix-abstract:")
+        del attested
+        gc.collect()
+        pipe.join()
+        del pipe
+        gc.collect()
+        assert_taken(name)
+        with pytest.raises(grpc.RpcError) as caught:  # it connects again, or tries to
+            call(b"still there?", timeout=PROMPT)
+        assert "UNAVAILABLE" in str(caught.value)
+        assert_taken(name)
+        del call, caught
+        gc.collect()
+        with socket.socket(socket.AF_UNIX) as free:
+            free.bind(name)
+
+
+def assert_taken(name: str) -> None:
+    with socket.socket(socket.AF_UNIX) as stranger, pytest.raises(OSError, match="Address already in use"):
+        stranger.bind(name)
+
+
 def test_a_channel_that_nobody_used_leaves_nothing() -> None:
     with FakeAgent() as agent, connected(agent.url):
         pass

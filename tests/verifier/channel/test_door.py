@@ -1,3 +1,4 @@
+import gc
 import multiprocessing
 import os
 import socket
@@ -6,19 +7,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from cvmproof.channel.door import PREFIX, Door, peer_process, sweep
 
-BOTH = pytest.mark.parametrize("door", [True, False], ids=["by descriptor", "by name"], indirect=True)
+BOTH = pytest.mark.parametrize("door", [False, True], ids=["abstract", "in a folder"], indirect=True)
 GONE = r"refused|No such file"
+TAKEN = "Address already in use"
 STRANGER = """
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.settimeout(10)
-s.connect(sys.argv[1])
+s.connect(sys.argv[1].replace("@", "\\0"))
 print("in", flush=True)
 try:
     print("heard", len(s.recv(1)))
@@ -29,14 +32,31 @@ except ConnectionError:
 
 @pytest.fixture
 def door(request: pytest.FixtureRequest) -> Iterator[Door]:
-    door = Door(by_descriptor=request.param)
+    door = Door(named=request.param)
     yield door
     door.close()
 
 
-def path_of(door: Door, *, of_another: bool = False) -> str:
-    path = door.target.removeprefix("unix:")
-    return path.replace("self", str(os.getpid())) if of_another else path
+def path_of(door: Door) -> str:
+    return address_in(door.target)
+
+
+def address_in(target: str) -> str:
+    """What connect(2) is given for a target."""
+    scheme, _, rest = target.partition(":")
+    return {"unix": "", "unix-abstract": "\0"}[scheme] + rest
+
+
+def names_in_use() -> set[str]:
+    """Abstract names of our doors in this network namespace, proc_net(5)."""
+    words = [line.split()[-1] for line in Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()]
+    return {word.removeprefix("@") for word in words if word.startswith(f"@{PREFIX}{os.getpid()}-")}
+
+
+def listen_as(name: str) -> None:
+    """Do what somebody would who wants to take our place."""
+    with socket.socket(socket.AF_UNIX) as here:
+        here.bind(name)
 
 
 def come_in(door: Door) -> socket.socket:
@@ -72,7 +92,7 @@ def test_while_nobody_knocks_nobody_is_let_in(door: Door) -> None:
 
 @BOTH
 def test_another_process_is_shown_the_door_without_a_byte(door: Door) -> None:
-    command = [sys.executable, "-c", STRANGER, path_of(door, of_another=True)]
+    command = [sys.executable, "-c", STRANGER, path_of(door).replace("\0", "@")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stranger:
         assert stranger.stdout is not None
         assert stranger.stdout.readline() == "in\n"
@@ -88,7 +108,7 @@ def test_another_process_is_shown_the_door_without_a_byte(door: Door) -> None:
 def test_a_child_of_this_process_is_another_process() -> None:
     door = Door()
     context = multiprocessing.get_context("spawn")
-    child = context.Process(target=_knock, args=(path_of(door, of_another=True),))
+    child = context.Process(target=_knock, args=(path_of(door),))
     child.start()
     child.join(20)
     assert door.take() is None
@@ -100,15 +120,101 @@ def _knock(path: str) -> None:
         here.connect(path)
 
 
-def test_the_name_is_gone_at_once() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("cvmproof-*"))
+@pytest.mark.parametrize("waiting", [1, 100])
+def test_strangers_that_came_first_and_stay_keep_nobody_out(waiting: int, caplog: pytest.LogCaptureFixture) -> None:
     door = Door()
-    assert set(Path(tempfile.gettempdir()).glob("cvmproof-*")) == before
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    child = context.Process(target=_crowd, args=(path_of(door), waiting, there))
+    child.start()
+    assert here.recv() == waiting
+    own = come_in(door)
+    assert [door.take() for _ in range(waiting)] == [None] * waiting
+    taken = door.take()
+    assert taken is not None
+    here.send("enough")
+    child.join(20)
+    assert [r.getMessage() for r in caplog.records].count(
+        "refused a connection of another process to a verified channel"
+    ) == 1
+    for each in (own, taken, door, here, there):
+        each.close()
+
+
+def _crowd(path: str, count: int, there: "Connection[object, object]") -> None:
+    knocking = [socket.socket(socket.AF_UNIX) for _ in range(count)]
+    for one in knocking:
+        one.connect(path)
+    there.send(count)
+    there.recv()
+    for one in knocking:
+        one.close()
+
+
+def test_it_has_no_name_in_any_file_system_at_any_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fails(*_: object, **__: object) -> str:
+        raise AssertionError("a folder was asked for")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", fails)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    door = Door()
+    assert door.socket.getsockname() == path_of(door).encode()
+    assert path_of(door).startswith("\0")
     door.close()
 
 
+def test_nobody_can_take_its_place_while_grpc_may_connect_to_it() -> None:
+    door = Door()
+    name = path_of(door)
+    with pytest.raises(OSError, match=TAKEN):
+        listen_as(name)
+    here = come_in(door)
+    taken = door.take()
+    assert taken is not None
+    for each in (here, taken):
+        each.close()
+    with pytest.raises(OSError, match=TAKEN):  # the connection has come and gone, and gRPC may try again
+        listen_as(name)
+    door.close()
+    listen_as(name)
+
+
+def test_a_door_that_was_dropped_keeps_its_name_for_whoever_holds_the_target() -> None:
+    door = Door()
+    door.shut()
+    held = door.target
+    del door
+    gc.collect()
+    with pytest.raises(OSError, match=TAKEN):
+        listen_as(address_in(held))
+    with pytest.raises(OSError, match=GONE), socket.socket(socket.AF_UNIX) as here:
+        here.connect(address_in(held))
+    name = address_in(held)
+    del held
+    gc.collect()
+    listen_as(name)
+
+
+def test_a_door_that_is_closed_leaves_no_abstract_name() -> None:
+    before = names_in_use()
+    door = Door()
+    assert names_in_use() - before == {path_of(door)[1:]}
+    door.close()
+    assert names_in_use() == before
+
+
+def test_those_who_wait_are_turned_away_when_it_shuts() -> None:
+    door = Door()
+    waiting = come_in(door)
+    door.shut()
+    with pytest.raises(ConnectionError):
+        waiting.sendall(b"hello")
+    for each in (waiting, door):
+        each.close()
+
+
 def test_where_it_has_a_name_only_we_may_look_and_it_goes_with_the_first_connection() -> None:
-    door = Door(by_descriptor=False)
+    door = Door(named=True)
     folder = Path(path_of(door)).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     here = come_in(door)
@@ -167,7 +273,12 @@ def test_the_kernel_says_who_is_there() -> None:
     two.close()
 
 
-def test_a_door_that_can_not_be_opened_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [False, True], ids=["abstract", "in a folder"])
+def test_a_door_that_can_not_be_opened_leaves_nothing(
+    named: bool,  # noqa: FBT001 -- a column of the table
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def fails(*_: object) -> None:
@@ -175,5 +286,7 @@ def test_a_door_that_can_not_be_opened_leaves_nothing(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(socket.socket, "listen", fails)
     with pytest.raises(OSError, match="No space left"):
-        Door()
+        Door(named=named)
     assert list(tmp_path.iterdir()) == []
+    gc.collect()
+    assert names_in_use() == set()

@@ -235,7 +235,7 @@ def test_what_the_agent_says_first_waits_for_whoever_comes_through_the_door(ends
     ends.agent.send(b"settings", Deadline(PROMPT))
     with socket.socket(socket.AF_UNIX) as here:
         here.settimeout(PROMPT)
-        here.connect(door.target.removeprefix("unix:"))
+        here.connect(door.target.replace("unix-abstract:", "\0"))
         assert here.recv(100) == b"settings"
         here.sendall(b"preface")
         assert ends.hear(7) == b"preface"

@@ -13,7 +13,8 @@ from cvmproof.appraisal import Appraisal
 from cvmproof.channel.address import AddressRules
 from cvmproof.channel.connect import Accepted, open_accepted, terms_of
 from cvmproof.channel.deadline import wall_clock
-from cvmproof.channel.tunnel import OPTIONS, Options, Tunnel
+from cvmproof.channel.door import Target
+from cvmproof.channel.tunnel import Options, Tunnel, options_for
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.store import CollateralStore
 from cvmproof.policy.policy import Policy
@@ -34,7 +35,9 @@ class AsyncAttestedChannel:
         """Take over a tunnel; `cvmproof.connect_async` makes these."""
         self.appraisal = appraisal
         self._tunnel, self._reopen = tunnel, reopen
-        self._channel = grpc.aio.insecure_channel(tunnel.target, options=(*options, *OPTIONS))
+        self._channel = grpc.aio.insecure_channel(tunnel.target, options=options_for(tunnel.target, options))
+        # Unlike its sibling it does not keep its options, but its stubs keep it.
+        weakref.finalize(self._channel, _let_go_of, tunnel.target).atexit = False
         weakref.finalize(self, tunnel.abandon)
 
     def __repr__(self) -> str:
@@ -106,3 +109,7 @@ async def connect_async(
 def _close_unwanted(opening: asyncio.Task[Accepted]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().connection.close()
+
+
+def _let_go_of(_: Target) -> None:
+    """Do nothing: the reference goes, which is what it was there for."""

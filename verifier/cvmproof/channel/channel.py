@@ -10,7 +10,7 @@ import grpc
 
 from cvmproof.appraisal import Appraisal
 from cvmproof.channel.deadline import wall_clock
-from cvmproof.channel.tunnel import OPTIONS, Options, Tunnel
+from cvmproof.channel.tunnel import Options, Tunnel, options_for
 
 
 class AttestedChannel:
@@ -71,4 +71,4 @@ class AttestedChannel:
 
 def channel_through(tunnel: Tunnel, options: Options) -> grpc.Channel:
     """Make gRPC's end of a tunnel; it connects with the first call."""
-    return grpc.insecure_channel(tunnel.target, options=(*options, *OPTIONS))
+    return grpc.insecure_channel(tunnel.target, options=options_for(tunnel.target, options))

@@ -1,13 +1,16 @@
 """A private way into this process for gRPC, which can be given an address to connect to but no connection.
 
-A unix socket in a folder of mode 0700 that takes one connection, from this very process, and no other. Its name is gone
-before anybody is let in: on Linux the socket is reached through its own descriptor, elsewhere its name goes with the
-first connection. Whoever could connect would ride a channel that was verified for somebody else.
+A unix socket that takes one connection, from this very process as the kernel says, and no other: whoever could connect
+would ride a channel that was verified for somebody else. On Linux it has an abstract name (unix(7)): that is in no file
+system and goes with the process, whenever it dies. Others can see the name and knock, and are turned away. It stays
+ours for as long as gRPC may connect to it, so that nobody takes our place there. Elsewhere it has a name in a folder of
+mode 0700, which goes with the first connection.
 """
 
 import contextlib
 import logging
 import os
+import secrets
 import socket
 import stat
 import struct
@@ -25,28 +28,28 @@ _UCRED: Final = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 _SOL_LOCAL, _LOCAL_PEERPID = 0, 2  # sys/un.h of macOS
 PREFIX: Final = "cvmproof-channel-"
 _NAME: Final = "channel"
-_STALE: Final = 2.0  # seconds; a name lives for less than a thousandth of that
-_BACKLOG: Final = 8  # strangers may knock before we do
+_RANDOM: Final = 16  # bytes: nobody can have taken the name before
+_STALE: Final = 2.0  # seconds; what is younger may be in the making
+_BACKLOG: Final = socket.SOMAXCONN  # strangers may knock before we do, and must not fill it
+
+
+class Target(str):
+    """What gRPC connects to. On Linux the name is nobody else's while this object is around, unless the door closes."""
+
+    __slots__ = ("__weakref__",)
 
 
 class Door:
     """The listening socket; `target` is what gRPC connects to."""
 
-    def __init__(self, *, by_descriptor: bool = sys.platform == "linux") -> None:
-        """Open it; `by_descriptor` removes its name at once."""
+    def __init__(self, *, named: bool = sys.platform != "linux") -> None:
+        """Open it; `named` gives it a name in a folder instead of an abstract one."""
+        self._folder: Path | None = None
         self._let_go: Callable[[], object] | None = None
-        sweep_once()
-        self._folder: Path | None = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))  # mode 0700
-        path = self._folder / _NAME
-        self.target = f"unix:{path}"
+        self._knocked = False
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.socket.bind(str(path))
-            if by_descriptor:
-                by_path = os.open(path, os.O_PATH | os.O_CLOEXEC)
-                self._let_go = weakref.finalize(self, os.close, by_path)
-                self._remove_name()
-                self.target = f"unix:/proc/self/fd/{by_path}"
+            self.target = self._bind_in_folder() if named else self._bind_abstract()
             self.socket.listen(_BACKLOG)
             self.socket.settimeout(0)
         except BaseException:
@@ -61,14 +64,16 @@ class Door:
             return None
         if peer_process(taken) != os.getpid():
             taken.close()
-            _log.warning("refused a connection of another process to a verified channel")
+            self._tell_of_stranger()
             return None
         taken.settimeout(0)
         self.shut()
         return taken
 
     def shut(self) -> None:
-        """Let nobody in any more."""
+        """Let nobody in any more; an abstract name stays ours."""
+        if self._let_go is not None and self.socket.fileno() >= 0:
+            self._turn_all_away()
         self.socket.close()
         self._remove_name()
 
@@ -76,7 +81,36 @@ class Door:
         """Give everything back; call it when gRPC no longer connects to `target`."""
         self.shut()
         if self._let_go is not None:
-            self._let_go()  # not before: another channel's socket could get the same number
+            self._let_go()  # not before: another process could listen by that name
+
+    def _bind_abstract(self) -> Target:
+        name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(_RANDOM)}"
+        self.socket.bind(f"\0{name}")
+        target = Target(f"unix-abstract:{name}")
+        # A second descriptor of the same socket: the name is in use for as long as either is open.
+        letting_go = weakref.finalize(target, os.close, os.dup(self.socket.fileno()))
+        letting_go.atexit = False  # gRPC's threads may outlive it: the kernel lets go when the process has ended
+        self._let_go = letting_go
+        return target
+
+    def _bind_in_folder(self) -> Target:
+        sweep_once()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))  # mode 0700
+        path = self._folder / _NAME
+        self.socket.bind(str(path))
+        return Target(f"unix:{path}")
+
+    def _turn_all_away(self) -> None:
+        # The name outlives the descriptor, and with it those who wait would.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+            while True:
+                self.socket.accept()[0].close()
+
+    def _tell_of_stranger(self) -> None:
+        # Any process may knock, and as often as it likes: one line is enough.
+        level, self._knocked = logging.DEBUG if self._knocked else logging.WARNING, True
+        _log.log(level, "refused a connection of another process to a verified channel")
 
     def _remove_name(self) -> None:
         if self._folder is not None:
@@ -85,7 +119,7 @@ class Door:
 
 
 def sweep() -> None:
-    """Remove what processes of ours left that were killed within the moment between making a name and removing it."""
+    """Remove the folders of processes of ours that were killed before gRPC had connected."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
         with contextlib.suppress(OSError, ValueError):
             found, pid = folder.lstat(), int(folder.name.removeprefix(PREFIX).partition("-")[0])

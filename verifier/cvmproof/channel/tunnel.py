@@ -3,14 +3,26 @@
 from typing import Final
 
 from cvmproof.channel.deadline import Lease
-from cvmproof.channel.door import Door
+from cvmproof.channel.door import Door, Target
 from cvmproof.channel.pipe import Pipe
 from cvmproof.channel.tls import TlsConnection
 
 Options = tuple[tuple[str, str | int], ...]
 
 # A sub-channel of the process-wide pool could be another channel's; no proxy of the environment stands in between.
-OPTIONS: Final[Options] = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+_OURS: Final[Options] = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+# What the service is told we call it by, where the caller says nothing: gRPC would tell it the name of our socket.
+_AUTHORITY: Final[Options] = (("grpc.default_authority", "localhost"),)
+_HOLD: Final = "cvmproof.target"  # unknown to gRPC, which keeps the value
+
+
+def options_for(target: Target, options: Options) -> Options:
+    """Complete a caller's options; of two with the same name gRPC goes by the first.
+
+    The target is among them: a stub can outlive the channel's object and connect again, and gRPC keeps the options for
+    as long as a stub is around. So long the target must be nobody else's.
+    """
+    return (*_OURS, (_HOLD, target), *options, *_AUTHORITY)
 
 
 class Tunnel:
