@@ -14,7 +14,7 @@ from cvmproof.errors import Category, CvmproofError
 from cvmproof.policy.policy import Policy
 from cvmproof.spelling import escape, spell_time
 from cvmproof_formats.binding import Tee
-from cvmproof_formats.snp.bitfield import Bit, set_names
+from cvmproof_formats.bitfield import Bit, set_names
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS, minimum_abi
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
 from cvmproof_formats.snp.product import KeyKind, ProductLine

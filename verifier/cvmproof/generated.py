@@ -22,7 +22,7 @@ from cvmproof.policy.policy import Revocation
 from cvmproof.policy.reading import MAXIMUM_VALIDITY
 from cvmproof.policy.snp_rules import SnpRules
 from cvmproof.snp.questions import SNP_QUESTIONS
-from cvmproof_formats.snp.bitfield import Bit
+from cvmproof_formats.bitfield import Bit
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
 

@@ -3,8 +3,8 @@
 Follows AMD 56860, GUEST_POLICY (64 bits).
 """
 
+from cvmproof_formats.bitfield import Bit, mask_of
 from cvmproof_formats.errors import Category, Malformed
-from cvmproof_formats.snp.bitfield import Bit, mask_of
 
 GUEST_POLICY_BITS = (
     Bit(name="smt", index=16, meaning="the guest may run where simultaneous multithreading is on"),

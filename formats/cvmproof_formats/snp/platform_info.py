@@ -4,7 +4,7 @@ Follows AMD 56860, PLATFORM_INFO (64 bits); bit 6 as AMD-SB-3016 describes it, a
 it.
 """
 
-from cvmproof_formats.snp.bitfield import Bit, mask_of
+from cvmproof_formats.bitfield import Bit, mask_of
 
 PLATFORM_INFO_BITS = (
     Bit(name="smt_en", index=0, meaning="simultaneous multithreading is on"),

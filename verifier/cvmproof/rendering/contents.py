@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from cvmproof.spelling import escape, spell_time
+from cvmproof_formats.bitfield import Bit, set_names
 from cvmproof_formats.encoding import require_size
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.evidence import FILE_LIMIT, REPORT_LIMIT, Evidence, read_evidence
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.snp import certificate_table
-from cvmproof_formats.snp.bitfield import Bit, set_names
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS, minimum_abi
 from cvmproof_formats.snp.key_flags import AUTHOR_KEY_EN, MASK_CHIP_KEY
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS

@@ -6,7 +6,7 @@ from cvmproof.check import Answer, require
 from cvmproof.policy.values import Demand
 from cvmproof.snp.answering import answers
 from cvmproof.snp.case import SnpCase
-from cvmproof_formats.snp.bitfield import Bit
+from cvmproof_formats.bitfield import Bit
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
 

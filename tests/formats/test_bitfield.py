@@ -1,6 +1,6 @@
 """Named bits of an integer."""
 
-from cvmproof_formats.snp.bitfield import Bit, mask_of, set_names
+from cvmproof_formats.bitfield import Bit, mask_of, set_names
 
 LOW, HIGH = Bit(name="low", index=0, meaning="the lowest"), Bit(name="high", index=63, meaning="the highest")
 
