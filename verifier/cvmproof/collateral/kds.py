@@ -32,7 +32,6 @@ _log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 3600.0  # seconds
 # Younger than this, a chain is not what makes a leaf's signature fail.
 _CHAIN_SETTLED = timedelta(hours=1)
-_QUIET = logging.NullHandler()
 
 Progress = Callable[[Wanted, int], None]
 
@@ -118,15 +117,13 @@ class KdsClient:
 
     @contextmanager
     def _session(self, now: datetime, ends: float) -> Iterator["_Session"]:
-        from cvmproof.collateral import download  # noqa: PLC0415 -- httpx is imported when something is fetched
+        from cvmproof.http.client import open_client  # noqa: PLC0415 -- httpx is imported when something is fetched
 
         def remaining() -> float:
             return ends - self._monotonic()
 
         limits = self._limits
-        with download.open_client(
-            self._context, remaining, connect_timeout=limits.connect, read_timeout=limits.read
-        ) as http:
+        with open_client(self._context, remaining, connect_timeout=limits.connect, read_timeout=limits.read) as http:
             yield _Session(http=http, now=now, remaining=remaining)
 
     def _attempt_all(self, keys: tuple[Wanted, ...], session: "_Session") -> dict[Wanted, Fetched | CollateralError]:
@@ -181,16 +178,16 @@ class KdsClient:
                 self._store.put(chain, self._get(chain, session), session.now)
 
     def _get(self, key: Wanted, session: "_Session") -> bytes:
-        import stamina  # noqa: PLC0415 -- needed only where something is fetched
+        from cvmproof.http.retrying import Waits, retrying  # noqa: PLC0415 -- as in `_session`
 
-        # What it says of each retry is for whoever configures logging, not for standard error as a last resort.
-        logging.getLogger("stamina").addHandler(_QUIET)
-        caller = stamina.RetryingCaller(
-            attempts=self._limits.attempts,
-            timeout=self._limits.deadline,
-            wait_initial=self._limits.first_wait,
-            wait_max=self._limits.longest_wait,
-            wait_jitter=self._limits.first_wait,
+        limits = self._limits
+        caller = retrying(
+            Waits(
+                attempts=limits.attempts,
+                deadline=limits.deadline,
+                first=limits.first_wait,
+                longest=limits.longest_wait,
+            )
         )
         return caller(lambda error: self._wait_before_next(error, session), self._get_once, key, session)
 

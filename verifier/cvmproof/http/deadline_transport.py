@@ -2,7 +2,8 @@
 
 Timeouts of HTTP libraries start anew with every read, so a peer that sends one byte now and then holds a connection for
 as long as it likes. Here each wait is cut to what is left of the deadline; only the resolver, which takes
-no timeout, keeps its own. Imported only when something is fetched.
+no timeout, keeps its own. Imported only when something is fetched. Its twin for asyncio is `asyncio.timeout`, which
+ends every kind of waiting.
 """
 
 import ssl
@@ -27,12 +28,13 @@ class DeadlineTransport(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request without a body and give the response, its body still to be read."""
+        """Send a request, its body already in memory, and give the response, its body still to be read."""
         url = request.url
         wire = httpcore.Request(
             method=request.method,
             url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=request.headers.raw,
+            content=request.read(),
             extensions=request.extensions,
         )
         try:
