@@ -59,7 +59,7 @@ def open_device(name: str) -> Device:
 def _open_simulated(description: str) -> Device:
     try:
         # Here and nowhere else: what runs in a guest doesn't bring the simulator along.
-        from cvmproof_agent.simulated import open_simulated  # noqa: PLC0415
+        from cvmproof_agent.simulated import open_simulated  # noqa: PLC0415 -- an extra, as said above
     except ModuleNotFoundError as error:
         raise Misuse(
             f"simulated devices need {error.name}: install them with  pip install 'cvmproof[simulator]'"

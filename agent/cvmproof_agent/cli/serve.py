@@ -65,7 +65,7 @@ def read_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     try:
         address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-        if host.startswith("[") == (address.version == 6) and port.isascii() and port.isdigit() and int(port) < 1 << 16:  # noqa: PLR2004
+        if host.startswith("[") == (address.version == 6) and port.isascii() and port.isdigit() and int(port) < 1 << 16:  # noqa: PLR2004 -- a port has 16 bits, an IPv6 address brackets
             return str(address), int(port)
     except ValueError:
         pass  # refused below

@@ -237,7 +237,7 @@ def test_ac_126_the_process_logs_nothing_of_the_exchange(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("text", "address"),
-    [("0.0.0.0:8443", ("0.0.0.0", 8443)), ("[::1]:1", ("::1", 1)), ("127.0.0.1:0", ("127.0.0.1", 0))],  # noqa: S104
+    [("0.0.0.0:8443", ("0.0.0.0", 8443)), ("[::1]:1", ("::1", 1)), ("127.0.0.1:0", ("127.0.0.1", 0))],  # noqa: S104 -- read only
 )
 def test_an_address_is_read(text: str, address: tuple[str, int]) -> None:
     assert read_address(text) == address

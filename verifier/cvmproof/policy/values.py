@@ -131,7 +131,7 @@ def dotted(parts: int) -> Reader[tuple[int, ...]]:
         if len(words) != parts or not all(word.isascii() and word.isdigit() for word in words):
             raise wrong(where, expected, value)
         numbers = tuple(int(word) for word in words if len(word) <= 3)  # noqa: PLR2004 - 255 has three digits
-        if len(numbers) != parts or max(numbers) > 255 or ".".join(map(str, numbers)) != value:  # noqa: PLR2004
+        if len(numbers) != parts or max(numbers) > 255 or ".".join(map(str, numbers)) != value:  # noqa: PLR2004 - a byte
             raise wrong(where, expected, value)
         return numbers
 
