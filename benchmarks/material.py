@@ -46,10 +46,10 @@ _REMEMBERING = (
     profile.leaf_problem,
     profile.root_problem,
     profile.vek_identity,
-    report_answers._layout_problem,  # noqa: SLF001
-    snp_rules._floor_bytes,  # noqa: SLF001
+    report_answers._layout_problem,  # noqa: SLF001 - as above
+    snp_rules._floor_bytes,  # noqa: SLF001 - as above
     x509.common_name,
-    x509._attributes,  # noqa: SLF001
+    x509._attributes,  # noqa: SLF001 - as above
 )
 
 

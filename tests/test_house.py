@@ -1,8 +1,10 @@
 """Rules of the house that can be read off the files themselves, each with a proof that it would see a breach."""
 
 import ast
+import io
 import re
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,12 @@ FORBIDDEN = {
 }
 SILENT_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base", "handler"}
 LONGEST_FUNCTION = 60  # lines
+SILENCED = re.compile(r"#\s*(noqa|type:\s*ignore|pragma:\s*no\b)")
+# A rule or an error is named, and beside it stands why; one reason may serve several on a line.
+NAMED = re.compile(
+    r"#\s*(noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*|type: ignore\[[a-z, -]+\]|pragma: no (cover|branch|mutate))"
+)
+REASON = re.compile(r"(--?|#).*[A-Za-z]{2}")
 TOP_OF_README = 20  # lines
 
 
@@ -94,6 +102,19 @@ def long_functions(source: str) -> list[str]:
     ]
 
 
+def unexplained(source: str) -> list[int]:
+    """Lines whose comment silences a tool without naming what, or without saying why."""
+    comments = [
+        token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == tokenize.COMMENT
+    ]
+    return [
+        token.start[0]
+        for token in comments
+        if SILENCED.search(token.string)
+        and (SILENCED.search(rest := NAMED.sub("", token.string)) or not REASON.search(rest))
+    ]
+
+
 @pytest.mark.parametrize("name", CODE)
 def test_a_module_contains_nothing_that_switches_security_off(name: str) -> None:
     assert forbidden(CODE[name]) == []
@@ -122,6 +143,11 @@ def test_formats_read_no_clock(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY_MODULE)
 def test_a_function_fits_on_a_screen(name: str) -> None:
     assert long_functions(EVERY_MODULE[name]) == []
+
+
+@pytest.mark.parametrize("name", EVERY_MODULE)
+def test_whoever_silences_a_tool_says_why(name: str) -> None:
+    assert unexplained(EVERY_MODULE[name]) == []
 
 
 @pytest.mark.parametrize("name", [n for n in EVERY_MODULE if not n.startswith("tests/")])
@@ -180,3 +206,35 @@ def test_an_assert_and_a_long_function_would_be_seen() -> None:
     assert asserts("def f(x):\n    assert x") == [2]
     assert long_functions("def f():\n" + "    g()\n" * 60) == ["f (61 lines)"]
     assert long_functions("def f():\n" + "    g()\n" * 59) == []
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# noqa: PLC0415",
+        "# noqa: PLC0415 --",
+        "# noqa",
+        "# noqa -- all of them",
+        "# type: ignore",
+        "# type: ignore  # mypy is wrong",
+        "# type: ignore[arg-type]",
+        "# type: ignore[arg-type] # noqa: ANN401",
+        "# pragma: no cover",
+    ],
+)
+def test_a_tool_silenced_without_a_reason_would_be_seen(comment: str) -> None:
+    assert unexplained(f"x = 1\ny = 2  {comment}\n") == [2]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# noqa: PLC0415 -- slow to load",
+        "# noqa: S311, S105 - not a secret",
+        "# type: ignore[arg-type]  # that is the point",
+        "# type: ignore[override] # noqa: ANN401 -- click's overloads",
+        "# what `noqa` is for",
+    ],
+)
+def test_a_tool_silenced_with_a_reason_is_left_alone(comment: str) -> None:
+    assert unexplained(f"y = 2  {comment}\n") == []

@@ -30,9 +30,9 @@ class Leaking:
 @contextmanager
 def leaking_agent(device: str) -> Iterator[Leaking]:
     """Run an agent in this process, and hand out its key; no agent does that for itself."""
-    from cvmproof_agent import serve  # noqa: PLC0415
-    from cvmproof_agent.device import open_device  # noqa: PLC0415
-    from cvmproof_agent.tls_key import TlsKey  # noqa: PLC0415
+    from cvmproof_agent import serve  # noqa: PLC0415 -- the simulator works without the agent
+    from cvmproof_agent.device import open_device  # noqa: PLC0415 -- of the agent too
+    from cvmproof_agent.tls_key import TlsKey  # noqa: PLC0415 -- of the agent too
 
     key = TlsKey.generate()
     agent = serve.Agent(open_device(device))
@@ -59,10 +59,10 @@ def tell_key_bound(url: str, words: str, *, policies: Sequence[Path], collateral
 
     `collateral` is a store. Raises EndpointError, Malformed, Rejected or Undecided where nobody is accepted.
     """
-    import grpc  # noqa: PLC0415
-    from grpc_health.v1.health_pb2 import HealthCheckRequest  # noqa: PLC0415
+    import grpc  # noqa: PLC0415 -- as heavy as the rest of the simulator
+    from grpc_health.v1.health_pb2 import HealthCheckRequest  # noqa: PLC0415 -- imports grpc
 
-    import cvmproof  # noqa: PLC0415
+    import cvmproof  # noqa: PLC0415 -- the simulator works without the verifier
 
     trust = cvmproof.TrustRoots.simulated()
     demanded = [cvmproof.read_policy(path.read_bytes(), name=path.name) for path in policies]

@@ -75,10 +75,10 @@ def test_ac_062_a_challenge_that_failed_is_used_up() -> None:
 def test_ac_063_an_expected_nonce_of_another_shape_is_refused_before_anything_is_read(value: object) -> None:
     for expect in (
         lambda: ExpectedNonce(value),  # type: ignore[arg-type]  # that is the point
-        lambda: ExpectedReportData(value),  # type: ignore[arg-type]
-        lambda: ExpectedKey(reader=READER, role=Role.SERVER, nonce=value, leaf=LEAF),  # type: ignore[arg-type]
-        lambda: ExpectedChannel(reader=READER, role=Role.SERVER, nonce=value, leaf=LEAF, ekm=bytes(32)),  # type: ignore[arg-type]
-        lambda: ExpectedChannel(reader=READER, role=Role.SERVER, nonce=bytes(32), leaf=LEAF, ekm=value),  # type: ignore[arg-type]
+        lambda: ExpectedReportData(value),  # type: ignore[arg-type]  # that is the point
+        lambda: ExpectedKey(reader=READER, role=Role.SERVER, nonce=value, leaf=LEAF),  # type: ignore[arg-type]  # that is the point
+        lambda: ExpectedChannel(reader=READER, role=Role.SERVER, nonce=value, leaf=LEAF, ekm=bytes(32)),  # type: ignore[arg-type]  # that is the point
+        lambda: ExpectedChannel(reader=READER, role=Role.SERVER, nonce=bytes(32), leaf=LEAF, ekm=value),  # type: ignore[arg-type]  # that is the point
     ):
         with pytest.raises(Misuse, match="exactly") as caught:
             expect()

@@ -194,7 +194,7 @@ def test_ac_075_an_exporter_value_of_another_label_context_or_length_is_refused(
     def with_ekm(*arguments: object) -> Answer:
         def answer(agent: FakeAgent, connection: TlsConnection, request: AttestedRequest) -> bytes:
             label, size, context = (request.nonce if each == "nonce" else each for each in arguments)
-            ekm = connection.ssl.export_keying_material(label, size, context)  # type: ignore[arg-type]
+            ekm = connection.ssl.export_keying_material(label, size, context)  # type: ignore[arg-type]  # as each case says
             return framed(evidence_for(agent, nonce=request.nonce, ekm=ekm[:32]))
 
         return answer
@@ -577,7 +577,7 @@ def test_software_must_be_named_unless_any_will_do() -> None:
     assert caught.value.category is Category.POLICY_INVALID
     with FakeAgent() as agent:
         arguments = {"trust": TrustRoots.simulated(), "collateral": collateral()}
-        with connect(agent.url, policies=[open_policy], any_software=True, **arguments) as attested:  # type: ignore[arg-type]
+        with connect(agent.url, policies=[open_policy], any_software=True, **arguments) as attested:  # type: ignore[arg-type]  # by name
             assert attested.appraisal.verdict is Verdict.ACCEPTED
         with connected(agent.url, open_policy, policy()):
             pass

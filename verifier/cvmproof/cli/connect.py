@@ -135,7 +135,7 @@ class Court:
         return appraisal
 
     def _fetch(self, wanted: Sequence[Wanted]) -> None:
-        from cvmproof.channel.deadline import wall_clock  # noqa: PLC0415
+        from cvmproof.channel.deadline import wall_clock  # noqa: PLC0415 -- a part of the channel
         from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
 
         fetch_collateral(self._store, wanted, kds=self._kds, now=wall_clock())
@@ -163,9 +163,9 @@ def with_pins(policies: tuple[Policy, ...], pins: Sequence[str]) -> tuple[Policy
 
 def _connect(agent_url: str, court: Court, *, any_software: bool, forward: str | None, as_json: bool) -> int:
     from cvmproof.channel.address import read_agent_url  # noqa: PLC0415 -- OpenSSL is for those who connect
-    from cvmproof.channel.connect import open_accepted  # noqa: PLC0415
-    from cvmproof.channel.forward import read_local_address  # noqa: PLC0415
-    from cvmproof.channel.judging import require_software  # noqa: PLC0415
+    from cvmproof.channel.connect import open_accepted  # noqa: PLC0415 -- imports OpenSSL
+    from cvmproof.channel.forward import read_local_address  # noqa: PLC0415 -- imports OpenSSL
+    from cvmproof.channel.judging import require_software  # noqa: PLC0415 -- a part of the channel
 
     try:
         title = str(read_agent_url(agent_url))
@@ -190,8 +190,8 @@ def _tell(appraisal: Appraisal, court: Court, title: str, *, as_json: bool) -> i
 
 
 def _forward(agent_url: str, court: Court, where: "LocalAddress") -> None:
-    from cvmproof.channel.connect import open_accepted  # noqa: PLC0415
-    from cvmproof.channel.forward import Forwarder  # noqa: PLC0415
+    from cvmproof.channel.connect import open_accepted  # noqa: PLC0415 -- imports OpenSSL
+    from cvmproof.channel.forward import Forwarder  # noqa: PLC0415 -- imports OpenSSL
 
     forwarder = Forwarder(where, lambda: open_accepted(agent_url, court.judge), report=say)
 

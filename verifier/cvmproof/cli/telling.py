@@ -1,11 +1,19 @@
 """Telling a verdict: one JSON object, or a tree for people; and the exit code that goes with it."""
 
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cvmproof.appraisal import Appraisal, Verdict
 from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.output import write_json, write_text
-from cvmproof.document import AppraisalDocument, appraisal_document, error_detail
+from cvmproof.document import (
+    AppraisalDocument,
+    CvmDocument,
+    FindingDocument,
+    appraisal_document,
+    error_detail,
+)
 from cvmproof.errors import CvmproofError, Undecided
 from cvmproof.policy.policy import Policy
 
@@ -16,6 +24,14 @@ _EXIT_CODES = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What an API says of the machine that was appraised, and what was found to contradict."""
+
+    cvm: CvmDocument
+    findings: Sequence[FindingDocument]
+
+
 def tell(
     appraisal: Appraisal,
     policies: Sequence[Policy],
@@ -24,9 +40,16 @@ def tell(
     title: str,
     as_json: bool,
     offline: bool,
+    origin: Origin | None = None,
 ) -> ExitCode:
-    """Write an appraisal to standard output; `error` is that of a fetch that failed, if one did."""
+    """Write an appraisal to standard output; `error` is that of a fetch that failed, if one did.
+
+    `origin` is what the API says of the machine, where it was taken from one.
+    """
     document = appraisal_document(appraisal, policies)
+    if origin is not None:
+        document["cvm"] = origin.cvm
+        document["findings"] = list(origin.findings)
     if appraisal.verdict is Verdict.UNDECIDED:
         document["error"] = error_detail(error or _what_is_missing(appraisal, offline=offline))
     if as_json:
@@ -37,9 +60,7 @@ def tell(
 
 
 def _draw(document: AppraisalDocument, title: str) -> None:
-    import sys  # noqa: PLC0415
-
-    from cvmproof.rendering.terminal import Terminal  # noqa: PLC0415
+    from cvmproof.rendering.terminal import Terminal  # noqa: PLC0415 -- not for --json
     from cvmproof.rendering.tree import draw  # noqa: PLC0415 -- not for --json
 
     write_text(draw(document, title, Terminal.of(sys.stdout)))

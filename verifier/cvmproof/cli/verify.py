@@ -83,7 +83,7 @@ def verify(
 
     def fetch(wanted: Sequence[Wanted]) -> None:
         from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
-        from cvmproof.cli.logs import configure_logging  # noqa: PLC0415
+        from cvmproof.cli.logs import configure_logging  # noqa: PLC0415 -- nothing but a fetch logs
 
         configure_logging(settings)
         if at is not None:
