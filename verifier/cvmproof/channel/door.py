@@ -10,7 +10,6 @@ mode 0700, which goes with the first connection.
 import contextlib
 import logging
 import os
-import secrets
 import socket
 import stat
 import struct
@@ -84,7 +83,7 @@ class Door:
             self._let_go()  # not before: another process could listen by that name
 
     def _bind_abstract(self) -> Target:
-        name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(_RANDOM)}"
+        name = f"{PREFIX}{os.getpid()}-{os.urandom(_RANDOM).hex()}"
         self.socket.bind(f"\0{name}")
         target = Target(f"unix-abstract:{name}")
         # A second descriptor of the same socket: the name is in use for as long as either is open.
