@@ -12,9 +12,6 @@ from tests.verifier.channel.conftest import echo
 from tests.verifier.channel.fake_agent import PSP, FakeAgent
 from tests.verifier.cli.conftest import POLICY, Run
 
-from cvmproof.cli.connect import with_pins
-from cvmproof.errors import Misuse
-from cvmproof.policy.reading import builtin_policy
 from cvmproof_formats.snp.report import read_report
 from cvmproof_simulator.kds import FakeKds
 
@@ -76,15 +73,6 @@ def test_a_pin_that_is_none_is_used_wrongly(run: Run, policy: str, kds: FakeKds,
     ran = run("connect", "https://127.0.0.1:1", *options(policy, kds, "--pin", pin))
     assert ran.code == 1
     assert "--pin: expected" in ran.stderr
-
-
-def test_a_pin_alone_demands_nothing_else() -> None:
-    policies = with_pins((builtin_policy("genuine"),), [f"machine:{CHIP}"])
-    assert [policy.name for policy in policies] == ["builtin:genuine", "--pin"]
-    assert not policies[1].snp.constrains_software
-    assert with_pins(policies, []) == policies
-    with pytest.raises(Misuse, match="machine:HEX or instance:HEX"):
-        with_pins(policies, ["image:00"])
 
 
 def test_a_policy_that_leaves_software_open_needs_a_word(run: Run, kds: FakeKds) -> None:

@@ -1,0 +1,59 @@
+"""Judging every connection of one command under the same terms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cvmproof.appraisal import Appraisal
+from cvmproof.cli.gathering import Gathering, gather
+from cvmproof.collateral.collateral import Collateral
+from cvmproof.collateral.keys import Wanted
+from cvmproof.collateral.store import CollateralStore
+from cvmproof.errors import CvmproofError
+from cvmproof.live import Live
+from cvmproof.policy.policy import Policy
+from cvmproof.trust import TrustRoots
+from cvmproof_formats.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What is judged with: trust, the collateral given and stored, and whether and where more may be fetched."""
+
+    trust: TrustRoots
+    given: Collateral
+    store: CollateralStore
+    kds: str | None
+    may_fetch: bool
+
+    def fetch(self, wanted: Sequence[Wanted]) -> None:
+        """Fill the store; raises CollateralError or EndpointError."""
+        from cvmproof.channel.deadline import wall_clock  # noqa: PLC0415 -- a part of the channel
+        from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
+
+        fetch_collateral(self.store, wanted, kds=self.kds, now=wall_clock())
+
+
+class Court:
+    """Judges under these policies; `fetch_error` is that of the last fetch, if it failed."""
+
+    def __init__(self, policies: Sequence[Policy], means: Means) -> None:
+        """Take the terms."""
+        self.policies, self.means = policies, means
+        self.fetch_error: CvmproofError | None = None
+
+    def judge(self, evidence: Evidence, expected: Live) -> Appraisal:
+        """Appraise, fetching what is missing; raises Rejected or Undecided."""
+        from cvmproof.channel.deadline import wall_clock  # noqa: PLC0415 -- a part of the channel
+
+        means = self.means
+        case = Gathering(
+            evidence=evidence,
+            policies=self.policies,
+            trust=means.trust,
+            freshness=expected,
+            now=wall_clock(),
+            given=means.given,
+        )
+        appraisal, self.fetch_error = gather(case, means.store, fetch=means.fetch if means.may_fetch else None)
+        appraisal.require_accepted(appraisal.appraised_at)
+        return appraisal
