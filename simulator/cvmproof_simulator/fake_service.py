@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final, Self
 
 from cvmproof_simulator.http_server import LOOPBACK, Request, Server
-from cvmproof_simulator.misbehaviour import Answer, Misbehaviour, Misbehaviours
+from cvmproof_simulator.misbehaviour import Answer, Misbehaviour, Rule, Rules
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class FakeService(ABC):
 
     def __init__(self, name: str, *, tls: ssl.SSLContext | None = None, listen: tuple[str, int] = LOOPBACK) -> None:
         """Bind; `name` stands in every log line behind "SIMULATED". Raises OSError."""
-        self._misbehaviours = Misbehaviours()
+        self._rules = Rules()
         self._received: deque[Request] = deque(maxlen=_REMEMBERED)
         self._name = f"SIMULATED {name}"
         self._server = Server(self._name, self._answer, tls=tls, listen=listen)
@@ -65,19 +65,29 @@ class FakeService(ABC):
         return tuple(value for name, value in headers if name.lower() in _CREDENTIALS)
 
     def misbehave(
-        self, misbehaviour: Misbehaviour, *, path: str = "", method: str = "", times: int | None = None
+        self,
+        misbehaviour: Misbehaviour,
+        *,
+        path: str = "",
+        method: str = "",
+        times: int | None = None,
+        instead: bool = False,
     ) -> None:
-        """Do this to requests whose path contains `path`, so many times, or for good; the latest said goes first."""
-        self._misbehaviours.add(misbehaviour, path=path, method=method, times=times)
+        """Do this to requests whose path contains `path`, so many times, or for good; the latest said goes first.
+
+        What was asked for is done all the same, and only the answer is lost; not done, if this happens `instead`.
+        """
+        rule = Rule(misbehaviour=misbehaviour, path=path, method=method, left=times, instead=instead)
+        self._rules.add(rule)
 
     def behave(self) -> None:
         """Take back every misbehaviour."""
-        self._misbehaviours.clear()
+        self._rules.clear()
 
     def _answer(self, request: Request) -> Answer:
         self._received.append(request)
-        misbehaviour = self._misbehaviours.take(request.method, request.target)
-        return misbehaviour(self._right_answer(request))
+        rule = self._rules.take(request.method, request.target)
+        return self._right_answer(request) if rule is None else rule.answer(lambda: self._right_answer(request))
 
     @abstractmethod
     def _right_answer(self, request: Request) -> Answer:

@@ -109,35 +109,47 @@ def reset() -> Misbehaviour:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Rule:
+class Rule:
+    """What is to be done to some requests: those by this method ("": any) whose target contains `path`."""
+
     misbehaviour: Misbehaviour
     path: str
     method: str
     left: int | None
+    """How many more times; None: for good."""
+    instead: bool
+    """Whether what was asked for is not done at all; else it is done, and its answer is what changes."""
+
+    def holds_for(self, method: str, target: str) -> bool:
+        """Whether a request is one of those."""
+        return self.path in target and self.method in {"", method} and self.left != 0
+
+    def answer(self, right: Callable[[], Answer]) -> Answer:
+        """Give another answer than the right one."""
+        return self.misbehaviour(Answer() if self.instead else right())
 
 
-class Misbehaviours:
+class Rules:
     """What a service was told to do, the latest first; safe to use by several threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._rules: list[_Rule] = []
+        self._rules: list[Rule] = []
 
-    def add(self, misbehaviour: Misbehaviour, *, path: str, method: str, times: int | None) -> None:
-        """Do this to requests whose path contains `path`, by this method or any (""), so many times or for good."""
+    def add(self, rule: Rule) -> None:
+        """Put a rule before the others."""
         with self._lock:
-            self._rules.insert(0, _Rule(misbehaviour=misbehaviour, path=path, method=method, left=times))
+            self._rules.insert(0, rule)
 
     def clear(self) -> None:
         """Forget them all."""
         with self._lock:
             self._rules.clear()
 
-    def take(self, method: str, path: str) -> Misbehaviour:
-        """Give what is to be done to the answer of one request, which counts; nothing, if nothing was said."""
+    def take(self, method: str, target: str) -> Rule | None:
+        """Give the rule for one request, which counts."""
         with self._lock:
-            for rule in self._rules:
-                if rule.path in path and rule.method in {"", method} and rule.left != 0:
-                    rule.left = None if rule.left is None else rule.left - 1
-                    return rule.misbehaviour
-        return lambda right: right
+            rule = next((rule for rule in self._rules if rule.holds_for(method, target)), None)
+            if rule is not None and rule.left is not None:
+                rule.left -= 1
+            return rule

@@ -9,7 +9,7 @@ import pytest
 from cvmproof_simulator import misbehaviour as fake
 from cvmproof_simulator.fake_service import FakeService
 from cvmproof_simulator.http_server import Request
-from cvmproof_simulator.misbehaviour import Answer, Misbehaviours
+from cvmproof_simulator.misbehaviour import Answer, Rule
 
 RIGHT = b"the right answer, long enough to be cut"
 
@@ -44,11 +44,23 @@ def test_a_misbehaviour_may_hold_for_one_path_and_some_times(service: Service) -
 
 
 def test_a_misbehaviour_may_hold_for_one_method() -> None:
-    rules = Misbehaviours()
-    rules.add(fake.status(500), path="/a", method="DELETE", times=None)
-    assert rules.take("GET", "/a")(Answer()).status == 200
-    assert rules.take("DELETE", "/b")(Answer()).status == 200
-    assert rules.take("DELETE", "/a")(Answer()).status == 500
+    rule = Rule(misbehaviour=fake.reset(), path="/a", method="DELETE", left=None, instead=False)
+    assert [rule.holds_for(*request) for request in (("GET", "/a"), ("DELETE", "/b"), ("DELETE", "/a"))] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("instead", [False, True])
+def test_a_misbehaviour_comes_after_what_was_asked_for_or_instead_of_it(*, instead: bool) -> None:
+    done = []
+
+    class Counting(FakeService):
+        def _right_answer(self, request: Request) -> Answer:
+            done.append(request)
+            return Answer()
+
+    with Counting("counting") as counting:
+        counting.misbehave(fake.status(503), instead=instead)
+        assert get(counting)[0].status == 503
+    assert len(done) == (not instead)
 
 
 def test_the_latest_misbehaviour_goes_first_and_the_older_one_after_it(service: Service) -> None:
