@@ -14,6 +14,7 @@ from cvmproof_formats.errors import CvmproofError, Malformed, Misuse
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import AttestationReport
 from cvmproof_simulator.evidence import collateral_files, nonce_evidence
+from cvmproof_simulator.prism_command import prism
 from cvmproof_simulator.psp import ReportFields, SoftwarePsp
 
 _NOTE = "SIMULATED: the keys are public; only --trust simulated accepts this"
@@ -36,7 +37,10 @@ class Program(click.Group):
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cvmproof", message="cvmproof-simulator %(version)s")
 def cli() -> None:
-    """SIMULATED SEV-SNP machines, to try the verifier without hardware."""
+    """SIMULATED SEV-SNP machines, and the services around them, to try the verifier without hardware."""
+
+
+cli.add_command(prism)
 
 
 @cli.command()
