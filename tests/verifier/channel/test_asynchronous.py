@@ -89,6 +89,18 @@ def test_nobody_can_take_the_place_of_a_channel_that_a_stub_outlives(echo: str) 
             free.bind(name)
 
 
+def test_grpc_goes_through_the_door_at_once() -> None:
+    async def run() -> bool:
+        async with await connected(agent.url):
+            ends = time.monotonic() + PROMPT
+            while not agent.received and time.monotonic() < ends:
+                await asyncio.sleep(0.01)  # noqa: ASYNC110 -- there is no event to wait for
+        return bool(agent.received)
+
+    with FakeAgent() as agent:
+        assert asyncio.run(run())
+
+
 def test_a_refused_one_is_not_handed_out() -> None:
     with FakeAgent() as agent:
         with pytest.raises(Rejected, match=r"snp\.measurement"):

@@ -325,12 +325,44 @@ def test_ac_077_after_a_rejected_verdict_nothing_leaves_at_all() -> None:
         assert not agent.received
 
 
-def test_after_the_verdict_only_calls_leave_and_none_before_the_first(echo: str) -> None:
+def test_after_the_verdict_and_before_the_first_call_grpc_only_says_that_it_is_there() -> None:
+    with FakeAgent() as agent, connected(agent.url):
+        time.sleep(0.1)
+    assert bytes(agent.received).startswith(PREFACE)
+    assert frame_types(bytes(agent.received).removeprefix(PREFACE)) <= {SETTINGS, PING, GOAWAY, WINDOW_UPDATE}
+
+
+def test_grpc_goes_through_the_door_at_once_and_nobody_after_it() -> None:
+    with FakeAgent() as agent, connected(agent.url) as attested:
+        name = "\0" + attested._tunnel.target.removeprefix("unix-abstract:")
+        ends = time.monotonic() + PROMPT
+        while not agent.received and time.monotonic() < ends:
+            time.sleep(0.01)
+        assert agent.received
+        with socket.socket(socket.AF_UNIX) as late, pytest.raises(ConnectionRefusedError):
+            late.connect(name)
+
+
+def test_a_call_leaves_after_the_verdict(echo: str) -> None:
     with FakeAgent(service=echo) as agent, Wire(agent.port) as wire, connected(wire.url) as attested:
         time.sleep(0.1)
-        assert len(wire.protected) == 1
+        before = len(wire.protected)
         assert say(attested.channel, b"hello") == b"hello"
-        assert len(wire.protected) > 1
+        assert len(wire.protected) > before
+
+
+# RFC 9113 sections 3.4 and 6
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 4, 6, 7, 8
+
+
+def frame_types(data: bytes) -> set[int]:
+    """Types of the HTTP/2 frames that stand in a row, RFC 9113 section 4.1."""
+    types = set()
+    while data:
+        types.add(data[3])
+        data = data[9 + int.from_bytes(data[:3]) :]
+    return types
 
 
 def terms(*policies: Policy) -> Terms:

@@ -42,8 +42,15 @@ def test_the_service_is_not_told_the_name_of_the_socket(target: Target, options:
         assert call(b"", timeout=PROMPT) == told
 
 
-@pytest.mark.parametrize("name", ["grpc.use_local_subchannel_pool", "grpc.enable_http_proxy"])
-def test_a_caller_can_not_undo_what_keeps_channels_apart(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.client_idle_timeout_ms", 2**31 - 1),
+    ],
+)
+def test_a_caller_can_not_undo_what_a_channel_of_one_connection_needs(name: str, value: int) -> None:
     options = options_for(Target("unix:any"), ((name, 7),))
     effective = dict(reversed(options))  # gRPC goes by the first, as the test above shows
-    assert effective[name] == {"grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0}[name]
+    assert effective[name] == value

@@ -36,6 +36,7 @@ class AsyncAttestedChannel:
         self.appraisal = appraisal
         self._tunnel, self._reopen = tunnel, reopen
         self._channel = grpc.aio.insecure_channel(tunnel.target, options=options_for(tunnel.target, options))
+        self._channel.get_state(try_to_connect=True)  # before others can have seen that there is a door to knock at
         # Unlike its sibling it does not keep its options, but its stubs keep it.
         weakref.finalize(self._channel, _let_go_of, tunnel.target).atexit = False
         weakref.finalize(self, tunnel.abandon)

@@ -28,7 +28,7 @@ _SOL_LOCAL, _LOCAL_PEERPID = 0, 2  # sys/un.h of macOS
 PREFIX: Final = "cvmproof-channel-"
 _NAME: Final = "channel"
 _RANDOM: Final = 16  # bytes: nobody can have taken the name before
-_STALE: Final = 2.0  # seconds; what is younger may be in the making
+_STALE: Final = 2.0  # seconds; what is younger may be in use
 _BACKLOG: Final = socket.SOMAXCONN  # strangers may knock before we do, and must not fill it
 
 

@@ -10,7 +10,12 @@ from cvmproof.channel.tls import TlsConnection
 Options = tuple[tuple[str, str | int], ...]
 
 # A sub-channel of the process-wide pool could be another channel's; no proxy of the environment stands in between.
-_OURS: Final[Options] = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+# It never reconnects: when idle, which by default is after 30 minutes without a call, it stays connected.
+_OURS: Final[Options] = (
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.client_idle_timeout_ms", 2**31 - 1),
+)
 # What the service is told we call it by, where the caller says nothing: gRPC would tell it the name of our socket.
 _AUTHORITY: Final[Options] = (("grpc.default_authority", "localhost"),)
 _HOLD: Final = "cvmproof.target"  # unknown to gRPC, which keeps the value
