@@ -93,8 +93,8 @@ def test_grpc_goes_through_the_door_at_once() -> None:
     async def run() -> bool:
         async with await connected(agent.url):
             ends = time.monotonic() + PROMPT
-            while not agent.received and time.monotonic() < ends:
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 -- there is no event to wait for
+            while not agent.received and time.monotonic() < ends:  # noqa: ASYNC110 -- there is no event to wait for
+                await asyncio.sleep(0.01)
         return bool(agent.received)
 
     with FakeAgent() as agent:

@@ -72,7 +72,7 @@ class AttestedChannel:
 def channel_through(tunnel: Tunnel, options: Options) -> grpc.Channel:
     """Make gRPC's end of a tunnel, and let it connect before others can have seen that there is a door to knock at."""
     channel = grpc.insecure_channel(tunnel.target, options=options_for(tunnel.target, options))
-    # As subscribe() does, but in a thread, which fails where the channel is closed too soon. Else the first call connects.
+    # As subscribe() has a thread do, which fails where the channel is closed too soon. Else the first call connects.
     below = getattr(channel, "_channel", None)
     if below is not None:
         below.check_connectivity_state(True)  # noqa: FBT003 -- try to connect
