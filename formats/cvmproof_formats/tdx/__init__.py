@@ -1,0 +1,1 @@
+"""Intel TDX structures: what a TD, its quoting enclave and Intel's provisioning service hand out."""
