@@ -1,4 +1,4 @@
-"""Evidence as it travels: the evidence file, and the raw report with or without its certificate table.
+"""Evidence as it travels: the evidence file, the raw report with or without its certificate table, and the raw quote.
 
 The file is strict JSON, `schema: "cvmproof.evidence/1"`, bytes in base64: see `docs/evidence.md`. What it says about
 itself (kind of binding, role, nonce, key) is a label; only what the report signed counts.
@@ -16,6 +16,7 @@ from cvmproof_formats.errors import Category, Malformed, Misuse
 from cvmproof_formats.pem import certificates as read_certificates
 from cvmproof_formats.snp import certificate_table
 from cvmproof_formats.snp.report import REPORT_SIZE, read_report
+from cvmproof_formats.tdx.quote import resembles_quote
 
 SCHEMA = "cvmproof.evidence/1"
 
@@ -55,7 +56,9 @@ class Evidence:
 
 
 def read_evidence(data: bytes) -> Evidence:
-    """Read an evidence file, or a raw SNP report with or without a certificate table behind it.
+    """Read an evidence file, a raw SNP report with or without a certificate table behind it, or a raw TDX quote.
+
+    A quote is kept with whatever stands behind it: `read_padded_quote` says whether that is padding.
 
     Raises Malformed; with category SIZE_LIMIT before anything too large is parsed, UNSUPPORTED for other kinds.
     """
@@ -84,11 +87,14 @@ def write_evidence(evidence: Evidence) -> bytes:
 
 
 def _read_raw(data: bytes) -> Evidence:
-    require_size(data, what="raw report with certificate table", limit=REPORT_LIMIT)
+    require_size(data, what="raw report with certificate table, or raw quote", limit=REPORT_LIMIT)
+    if resembles_quote(data):
+        return Evidence(tee=Tee.TDX, report=data)
     report, table = data[:REPORT_SIZE], data[REPORT_SIZE:]
     if len(report) < REPORT_SIZE:
         raise Malformed(
-            f"evidence: expected an SNP report of {REPORT_SIZE} bytes or an evidence file, got {len(data)} bytes"
+            f"evidence: expected an SNP report of {REPORT_SIZE} bytes, a TDX quote or an evidence file,"
+            f" got {len(data)} bytes"
         )
     if not table:
         return Evidence(tee=Tee.SEV_SNP, report=report)

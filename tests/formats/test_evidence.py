@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.formats.tdx.quotes import quote
 
 from cvmproof_formats.binding import SPKI_PREFIX, BindingKind, Role, Tee
 from cvmproof_formats.errors import Category, CvmproofError, Malformed, Misuse
@@ -65,6 +66,26 @@ def changed(**values: object) -> bytes:
 
 def test_a_raw_report_carries_no_label() -> None:
     assert read_evidence(REPORT) == Evidence(tee=Tee.SEV_SNP, report=REPORT)
+
+
+@pytest.mark.parametrize("behind", [b"", bytes(3065), b"\1"])
+def test_a_raw_quote_carries_no_label_and_what_stands_behind_it_is_kept(behind: bytes) -> None:
+    data = quote() + behind
+    assert read_evidence(data) == Evidence(tee=Tee.TDX, report=data)
+
+
+def test_ac_058_a_quote_of_any_version_is_never_taken_for_a_report() -> None:
+    for version in (3, 4, 5, 6):
+        data = version.to_bytes(2, "little") + quote()[2:]
+        assert read_evidence(data).tee is Tee.TDX
+    assert read_evidence(quote()[:28]).tee is Tee.TDX
+    assert read_evidence(REPORT).tee is Tee.SEV_SNP
+
+
+def test_a_raw_quote_has_at_most_64_kib() -> None:
+    full = quote().ljust(REPORT_LIMIT, b"\0")
+    assert read_evidence(full).report == full
+    refused(full + b"\0", Category.SIZE_LIMIT)
 
 
 def test_a_report_may_have_its_certificate_table_behind_it() -> None:
