@@ -54,11 +54,11 @@ def open_policy(name: str) -> Policy:
     return read_policy(read_named(name, POLICY_LIMIT, "policy"), name=name)
 
 
-def read_time(text: str) -> datetime:
+def read_time(text: str, option: str = "--at") -> datetime:
     """Read a moment as RFC 3339 has it, with its zone; raises Misuse."""
     if _RFC3339.fullmatch(text):
         try:
             return datetime.fromisoformat(text.upper())
         except ValueError:
             pass  # the thirtieth of February: refused below like the rest
-    raise Misuse(f"--at: expected a time like 2026-09-01T00:00:00Z, got {text!r:.60}")
+    raise Misuse(f"{option}: expected a time like 2026-09-01T00:00:00Z, got {text!r:.60}")

@@ -4,10 +4,10 @@ import json
 
 import click
 
-from cvmproof.cli.arguments import open_policy
 from cvmproof.cli.command import command
 from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.output import say, write_json, write_text
+from cvmproof.cli.policy_signing import open_shown_policy, policy_key_option
 from cvmproof.errors import Misuse
 from cvmproof.policy.floors import PROFILES
 from cvmproof.policy.policy import Policy
@@ -21,17 +21,20 @@ SCHEMA = "cvmproof.policy-summary/1"
 
 @command("check")
 @click.argument("file")
+@policy_key_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(file: str, *, as_json: bool) -> int:
-    """Read the policy in FILE strictly, and say what it leaves open."""
-    policy = open_policy(file)
+def check(file: str, *, policy_key: tuple[str, ...], as_json: bool) -> int:
+    """Read the policy in FILE strictly, and say what it leaves open; of a signed one also who signed it."""
+    shown = open_shown_policy(file, policy_key)
+    policy = shown.policy
     if as_json:
-        write_json({"schema": SCHEMA, **_summary(policy)})
+        write_json({"schema": SCHEMA, **_summary(policy), **shown.document()})
         return ExitCode.ACCEPTED
     software = "" if policy.snp.constrains_software else "it says nothing about which software may run\n"
     open_names = left_open(policy)
     write_text(
         f"{escape(policy.name)}: a policy of version 1, SHA-256 {policy.digest.hex()}\n"
+        f"{shown.text()}"
         f"{software}left open ({len(open_names)}): {', '.join(open_names) or 'nothing'}\n"
     )
     return ExitCode.ACCEPTED
@@ -58,22 +61,26 @@ def list_(*, as_json: bool) -> int:
 
 @command("show")
 @click.argument("file", metavar="FILE|builtin:NAME")
+@policy_key_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, which is a policy too.")
-def show(file: str, *, as_json: bool) -> int:
+def show(file: str, *, policy_key: tuple[str, ...], as_json: bool) -> int:
     """Print the whole policy, with everything that extends brought in; the output is a policy itself.
 
-    What it leaves open goes to standard error.
+    What it leaves open goes to standard error, and so does who signed it.
     """
     name = file.removeprefix(BUILTIN_PREFIX)
-    if not as_json and file.startswith(BUILTIN_PREFIX):
+    if not as_json and not policy_key and file.startswith(BUILTIN_PREFIX):
         write_text(builtin_bytes(name).decode("utf-8"))
         needs = _completed_by(name)
         if needs:
             say(f"to be completed: {needs}")
         return ExitCode.ACCEPTED
-    policy = open_policy(file)
+    shown = open_shown_policy(file, policy_key)
+    policy = shown.policy
     document = effective_document(policy)
     write_text(f"{json.dumps(document, indent=1)}\n" if as_json else write_toml(document))
+    if shown.statement is not None:
+        say(shown.text().rstrip("\n"))
     say(f"left open: {', '.join(left_open(policy)) or 'nothing'}")
     return ExitCode.ACCEPTED
 
