@@ -17,9 +17,11 @@ from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.main import cli
 from cvmproof.document import SCHEMA, AppraisalDocument, ErrorDocument
 from cvmproof.document_shape import json_schema
+from cvmproof.policy.cose import ALG, CONTENT_TYPE, KID, OVERHEAD_LIMIT, TAG_SIGN1, Algorithm
 from cvmproof.policy.floors import PROFILES, FloorProfile
 from cvmproof.policy.policy import Revocation
-from cvmproof.policy.reading import MAXIMUM_VALIDITY
+from cvmproof.policy.reading import MAXIMUM_VALIDITY, POLICY_LIMIT
+from cvmproof.policy.signed import CVM_ID_LIMIT, CWT_CLAIMS, EXPIRY, POLICY_CONTENT_TYPE, PURPOSE, SERIAL, SUBJECT
 from cvmproof.policy.snp_rules import SnpRules
 from cvmproof.snp.questions import SNP_QUESTIONS
 from cvmproof_formats.bitfield import Bit
@@ -88,6 +90,7 @@ def policy_page() -> str:
             "Microcode by silicon line, the other components by product line; each must be reached.",
             "",
             _table(("name", "dated", "product line", "snp", "microcode"), _floors()),
+            _signed_policies(),
         )
     )
 
@@ -99,6 +102,59 @@ def cli_page() -> str:
         info = click.Context(command, info_name=path, terminal_width=_WIDTH, help_option_names=["-h", "--help"])
         parts.append(f"## `{path}`\n\n```text\n{command.get_help(info)}\n```\n")
     return "\n".join(parts)
+
+
+def _signed_policies() -> str:
+    return f"""\
+## Signed policies
+
+A control plane that serves both the address of an agent and its policy could serve any policy. An operator's signature
+takes that from it: `cvmproof policy sign POLICY --cvm ID --serial N --expires RFC3339 --key PRIVATE.pem -o FILE`
+writes a policy that holds for one CVM until a time, and `--policy-key PUBLIC.pem` takes no other. Keys are Ed25519,
+P-256 or P-384: `openssl genpkey -algorithm ed25519 -out private.pem`, then
+`openssl pkey -in private.pem -pubout -out public.pem`.
+
+The file is a COSE_Sign1 (RFC 9052, tag {TAG_SIGN1}). Its payload is the policy file, byte for byte; with `--detached`
+the payload is null, and the policy stays a file of its own. The unprotected header is empty, or holds the key id. The
+protected header has no other parameters than these:
+
+| parameter | value |
+|---|---|
+| {ALG} (alg) | {_algorithms()}; it fits the key |
+| {CONTENT_TYPE} (content type) | `{POLICY_CONTENT_TYPE}` |
+| {KID} (kid), may be left out | SHA-256 of the key's SubjectPublicKeyInfo |
+| {CWT_CLAIMS} (CWT claims, RFC 9597) | a map of the three claims below, and no others |
+
+| claim | value |
+|---|---|
+| {SUBJECT} (sub) | the CVM's id at the API, 1 to {CVM_ID_LIMIT} printable characters, compared exactly |
+| {EXPIRY} (exp) | an integer, seconds since 1970; from then on the policy is refused |
+| `"{SERIAL}"` | 0 to 2^63 - 1, higher with each policy for this CVM |
+
+The external_aad is `{PURPOSE.decode()}`: signatures made for anything else don't count. Numbers and lengths have their
+shortest form, no key stands twice, nothing is of indefinite length, nothing follows. A policy is at most {POLICY_LIMIT}
+bytes, what is around it {OVERHEAD_LIMIT}.
+
+| given | refused as |
+|---|---|
+| no signature, a bad one, one by another key, another algorithm | SIGNATURE |
+| a policy for another CVM | IDENTITY |
+| a policy that has ended | EXPIRED |
+| a serial below one seen before, or the same one over another policy | ROLLBACK |
+| another form, header or claim | POLICY_INVALID, SIZE_LIMIT |
+
+A bad signature is never taken for none. `cvmproof policy check` and `show` print what is inside a signed policy, and
+say whether its signature was checked, for which `--policy-key` is needed.
+
+The verifier remembers the highest serial of each CVM, the SHA-256 of the last unsigned policy, and the machine that was
+registered under the CVM's name, in `cvmproof/marks` under the user's state folder, apart for each trust set, API and
+domain. A folder that others may write to is refused, and so is a file there that was damaged: the message says which,
+and removing it starts anew. Whoever changes keys goes on counting.
+"""
+
+
+def _algorithms() -> str:
+    return ", ".join(f"{int(algorithm)} ({algorithm.name})" for algorithm in Algorithm)
 
 
 def _revocations() -> str:
