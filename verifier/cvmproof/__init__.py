@@ -6,6 +6,9 @@
     with cvmproof.connect("https://cvm.example:7002", policies=[policy], trust=...) as attested:
         attested.channel        a grpc.Channel: the very connection that the accepted evidence is bound to
 
+    with cvmproof.appraise_cvm(client, "cvm-123", demands=cvmproof.Demands(floors=(floor,)), trust=...) as cvm:
+        cvm.channel             the same, its address and policy taken from the CVMs API that `client` asks
+
 `verify` returns only for an accepted verdict and raises `Rejected` or `Undecided` with every reason otherwise;
 `appraise` returns the verdict whatever it is. What stands in `__all__` is public; everything else may change.
 """
@@ -43,13 +46,26 @@ if TYPE_CHECKING:
     from cvmproof.channel.connect import connect
     from cvmproof.channel.key_bound import connect_key_bound
     from cvmproof.collateral.store import CollateralStore
+    from cvmproof.cvm.appraising import AsyncAttestedCvm, AttestedCvm, appraise_cvm, appraise_cvm_async
+    from cvmproof.cvm.case import Demands
+    from cvmproof.cvm.fetched import Vouching
+    from cvmproof.cvm.finding import Finding
+    from cvmproof.marks import Marks
+    from cvmproof.policy.signed import PolicySigners
+    from cvmproof.prism.asynchronous import AsyncPrismClient
+    from cvmproof.prism.client import PrismClient
+    from cvmproof.prism.cvm import Cvm, CvmPage, CvmStat
+    from cvmproof.prism.token import Token
 
 __all__ = [
     "AddressRules",
     "Appraisal",
     "Assurance",
     "AsyncAttestedChannel",
+    "AsyncAttestedCvm",
+    "AsyncPrismClient",
     "AttestedChannel",
+    "AttestedCvm",
     "Authority",
     "Category",
     "Challenge",
@@ -58,26 +74,38 @@ __all__ = [
     "CollateralError",
     "CollateralStore",
     "Crl",
+    "Cvm",
+    "CvmPage",
+    "CvmStat",
     "CvmproofError",
+    "Demands",
     "DeviceError",
     "EndpointError",
     "Evidence",
     "EvidenceError",
     "ExpectedNonce",
     "ExpectedReportData",
+    "Finding",
     "Freshness",
     "Malformed",
+    "Marks",
     "Misuse",
     "NoFreshness",
     "Outcome",
     "Pin",
     "Policy",
+    "PolicySigners",
+    "PrismClient",
     "Rejected",
+    "Token",
     "TrustRoots",
     "Undecided",
     "Verdict",
+    "Vouching",
     "__version__",
     "appraise",
+    "appraise_cvm",
+    "appraise_cvm_async",
     "builtin_policy",
     "connect",
     "connect_async",
@@ -93,9 +121,24 @@ __all__ = [
 _RIM = {
     "AddressRules": "cvmproof.channel.address",
     "AsyncAttestedChannel": "cvmproof.channel.asynchronous",
+    "AsyncAttestedCvm": "cvmproof.cvm.appraising",
+    "AsyncPrismClient": "cvmproof.prism.asynchronous",
     "AttestedChannel": "cvmproof.channel.channel",
+    "AttestedCvm": "cvmproof.cvm.appraising",
     "Challenge": "cvmproof.channel.challenge",
     "CollateralStore": "cvmproof.collateral.store",
+    "Cvm": "cvmproof.prism.cvm",
+    "CvmPage": "cvmproof.prism.cvm",
+    "CvmStat": "cvmproof.prism.cvm",
+    "Demands": "cvmproof.cvm.case",
+    "Finding": "cvmproof.cvm.finding",
+    "Marks": "cvmproof.marks",
+    "PolicySigners": "cvmproof.policy.signed",
+    "PrismClient": "cvmproof.prism.client",
+    "Token": "cvmproof.prism.token",
+    "Vouching": "cvmproof.cvm.fetched",
+    "appraise_cvm": "cvmproof.cvm.appraising",
+    "appraise_cvm_async": "cvmproof.cvm.appraising",
     "connect": "cvmproof.channel.connect",
     "connect_async": "cvmproof.channel.asynchronous",
     "connect_key_bound": "cvmproof.channel.key_bound",

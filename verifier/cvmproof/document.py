@@ -133,8 +133,43 @@ class ErrorDocument(TypedDict):
     error: ErrorDetail
 
 
+class FetchedPolicyDocument(TypedDict):
+    """A policy as an API gave it: `sha256` of those bytes; key id, serial and expiry where an operator signed it."""
+
+    sha256: str
+    signed_by: str | None
+    serial: int | None
+    expires_at: str | None
+
+
+class CvmDocument(TypedDict):
+    """What an API says of a CVM, in its own words; `policy` is None where the operator's own was taken instead."""
+
+    id: str
+    name: str
+    cvm_id: str
+    agent_url: str
+    status: str
+    provider: str
+    cc_platform: str
+    policy: FetchedPolicyDocument | None
+
+
+class FindingDocument(TypedDict):
+    """Something that contradicts or has changed; the verdict does not rest on it."""
+
+    id: str
+    category: Category
+    expected: str
+    got: str
+    why: str
+
+
 class AppraisalDocument(TypedDict):
-    """An appraisal. `error` is there where the verdict is undecided: what is missing, and why it could not be had."""
+    """An appraisal. `error` is there where the verdict is undecided: what is missing, and why it could not be had.
+
+    `cvm` and `findings` are there where the machine was taken from an API.
+    """
 
     schema: Literal["cvmproof.appraisal/1"]
     verdict: Verdict
@@ -151,6 +186,8 @@ class AppraisalDocument(TypedDict):
     notes: list[str]
     policies: list[PolicyDocument]
     claims: ClaimsDocument
+    cvm: NotRequired[CvmDocument]
+    findings: NotRequired[list[FindingDocument]]
     error: NotRequired[ErrorDetail]
 
 

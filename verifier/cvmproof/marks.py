@@ -72,6 +72,12 @@ class Identity:
             raise Misuse("REPORT_ID: expected one that names a launch, got zeros", category=Category.IDENTITY)
 
 
+class AnotherMachine(Misuse):
+    """Under this name another machine is registered; category IDENTITY."""
+
+    default_category = Category.IDENTITY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Serial:
     serial: int
@@ -109,6 +115,10 @@ class Marks:
 
         self._settle(key, _SERIAL, _read_serial, settle, _write_serial)
 
+    def policy_digest(self, key: CvmKey) -> bytes | None:
+        """Give the SHA-256 of the unsigned policy that was remembered last; None if there is none."""
+        return self._read(key, _POLICY, _read_digest)
+
     def note_policy(self, key: CvmKey, digest: bytes) -> bytes | None:
         """Remember the SHA-256 of an unsigned policy, and give the one seen last time; None the first time."""
         _expect_size(digest, DIGEST_SIZE, "policy digest")
@@ -127,7 +137,7 @@ class Marks:
     def register(self, key: CvmKey, identity: Identity) -> None:
         """Register a machine under a name, once.
 
-        Raises Misuse (IDENTITY) if another one is registered; of two at once, one is.
+        Raises AnotherMachine if another one is registered; of two at once, one is.
         """
 
         def settle(known: Identity | None) -> Identity | None:
@@ -136,7 +146,7 @@ class Marks:
                 got = f"chip {known.chip_id[:8].hex()}…, launch {known.report_id[:8].hex()}…"
                 other = f"chip {identity.chip_id[:8].hex()}…, launch {identity.report_id[:8].hex()}…"
                 hint = "if it was launched anew on purpose, forget the registration and register it again"
-                raise Misuse(f"{message} ({got}), got {other}", category=Category.IDENTITY, hint=hint)
+                raise AnotherMachine(f"{message} ({got}), got {other}", hint=hint)
             return identity if known is None else None
 
         self._settle(key, _IDENTITY, _read_identity, settle, _write_identity)

@@ -12,18 +12,18 @@ CHIP = SoftwarePsp(ProductLine.GENOA).chip_id
 
 
 def test_pins_are_a_policy_of_the_operator_and_demand_nothing_else() -> None:
-    (policy,) = read_pins([f"machine:{CHIP.hex()}", f"instance:{'11' * 32}"], valid_for=5)
-    assert (policy.name, policy.authority, policy.valid_for) == ("--pin", Authority.OPERATOR, 5)
+    (policy,) = read_pins([f"machine:{CHIP.hex()}", f"instance:{'11' * 32}"])
+    assert (policy.name, policy.authority) == ("--pin", Authority.OPERATOR)
     assert policy.snp.chip_ids == {CHIP}
     assert policy.snp.report_ids == {b"\x11" * 32}
     assert not policy.snp.constrains_software
 
 
 def test_no_pin_is_no_policy() -> None:
-    assert read_pins([], valid_for=5) == ()
+    assert read_pins([]) == ()
 
 
 @pytest.mark.parametrize("pin", ["image:00", "machine", "machine:00", "instance:zz", ""])
 def test_anything_else_is_refused(pin: str) -> None:
     with pytest.raises(Misuse, match="--pin"):
-        read_pins([pin], valid_for=5)
+        read_pins([pin])

@@ -13,7 +13,7 @@ REPORT = read_report(Situation().psp.report(REPORT_DATA))
 
 
 def pins(**named: list[bytes]) -> Policy:
-    return pin_policy(name="pins", authority=Authority.FIRST_USE, valid_for=600, **named)
+    return pin_policy(name="pins", authority=Authority.FIRST_USE, **named)
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,7 @@ def connect(
     was accepted; whoever may use that local address can.
     """
     settings = settings_of(ctx)
-    policies = read_policies(policy, floor)
-    policies += read_pins(pin, valid_for=min(policy.valid_for for policy in policies))
+    policies = (*read_policies(policy, floor), *read_pins(pin))
     roots = TrustRoots.named(trust)
     means = Means(
         trust=roots,

@@ -114,6 +114,7 @@ _COMMANDS = {
     "explain": ("cvmproof.cli.explain:explain", "Put a --json result into prose, with what to do next."),
     "policy": ("cvmproof.cli.policy:policy", "Check, list, show and write policies."),
     "collateral": ("cvmproof.cli.collateral:collateral", "Fetch, import and show certificates and revocation lists."),
+    "cvm": ("cvmproof.cli.cvm:cvm", "List the CVMs of an API, and verify them before anything is sent to them."),
     "completion": ("cvmproof.cli.completion:completion", "Print the completion script of a shell."),
 }  # fmt: skip
 

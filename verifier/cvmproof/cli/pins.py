@@ -11,7 +11,7 @@ from cvmproof.policy.policy import Authority, Policy
 _SIZES = {"machine": 64, "instance": 32}
 
 
-def read_pins(pins: Sequence[str], *, valid_for: int) -> tuple[Policy, ...]:
+def read_pins(pins: Sequence[str]) -> tuple[Policy, ...]:
     """Make a policy that demands the pinned machines and instances, and nothing else; none without pins.
 
     Raises Misuse.
@@ -28,7 +28,6 @@ def read_pins(pins: Sequence[str], *, valid_for: int) -> tuple[Policy, ...]:
         pin_policy(
             name="--pin",
             authority=Authority.OPERATOR,
-            valid_for=valid_for,
             chip_ids=demanded["machine"],
             report_ids=demanded["instance"],
         ),

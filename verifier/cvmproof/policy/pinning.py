@@ -4,25 +4,24 @@ import json
 from collections.abc import Iterable
 
 from cvmproof.policy.policy import Authority, Policy
-from cvmproof.policy.reading import read_policy
+from cvmproof.policy.reading import MAXIMUM_VALIDITY, read_policy
 
 
 def pin_policy(
     *,
     name: str,
     authority: Authority,
-    valid_for: int,
     chip_ids: Iterable[bytes] = (),
     report_ids: Iterable[bytes] = (),
 ) -> Policy:
     """Demand one of these CHIP_IDs (64 bytes each) and one of these REPORT_IDs (32), where some are named.
 
-    `valid_for` are the seconds an acceptance lasts: those of the policies it stands beside. Raises Misuse.
+    How long an acceptance lasts is for the policies it stands beside. Raises Misuse.
     """
     pins = {"chip_ids": [value.hex() for value in chip_ids], "report_ids": [value.hex() for value in report_ids]}
     document = {
         "extends": "builtin:genuine",
-        "valid_for": valid_for,
+        "valid_for": MAXIMUM_VALIDITY,
         "snp": {
             **{rule: values for rule, values in pins.items() if values},
             "committed_firmware": "any",

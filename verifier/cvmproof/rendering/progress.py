@@ -1,7 +1,7 @@
-"""A moving line on a terminal while something is fetched; the only place that uses rich."""
+"""A moving line or a bar on a terminal while something takes time; the only place that uses rich."""
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 class Spinner:
@@ -24,4 +24,29 @@ class Spinner:
 
     def close(self) -> None:
         """Take the line away."""
+        self._progress.stop()
+
+
+class Bar:
+    """How many of how many are done, on standard error, gone when it is closed."""
+
+    def __init__(self, text: str) -> None:
+        """Take what is being done."""
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._progress.add_task(text, total=None)
+        self._progress.start()
+
+    def show(self, done: int, total: int) -> None:
+        """Say how far it is; `total` may grow."""
+        self._progress.update(self._task, completed=done, total=total)
+
+    def close(self) -> None:
+        """Take the bar away."""
         self._progress.stop()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from cvmproof.document import AppraisalDocument, CheckDocument, ErrorDocument
+from cvmproof.document import AppraisalDocument, CheckDocument, ErrorDocument, FindingDocument
 from cvmproof.rendering.next_steps import next_step
 from cvmproof.rendering.tree import shorten
 from cvmproof.spelling import escape
@@ -44,6 +44,7 @@ def _paragraphs(document: AppraisalDocument) -> Iterator[str]:
     error = document.get("error")
     if error and error["hint"]:
         yield f"Next: {_text(error['hint'])}"
+    yield from (_finding(finding) for finding in document.get("findings", []))
     yield from (f"Note: {_text(note)}." for note in document["notes"])
     if document["unconstrained"]:
         yield f"Left open by every policy: {', '.join(map(_text, document['unconstrained']))}."
@@ -66,6 +67,11 @@ def _reason(check: CheckDocument, verb: str) -> str:
     ]
     step = next_step(check["id"], check["category"])
     return "\n".join((*lines, f"  Next: {step}.") if step else lines)
+
+
+def _finding(finding: FindingDocument) -> str:
+    compared = f"expected {shorten(_text(finding['expected']))}, got {shorten(_text(finding['got']))}"
+    return f"Noticed, {_text(finding['id'])}: {_text(finding['why'])}; {compared}."
 
 
 def _text(text: str | None) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from cvmproof.document import AppraisalDocument, CheckDocument
+from cvmproof.document import AppraisalDocument, CheckDocument, FindingDocument
 from cvmproof.rendering.next_steps import next_step
 from cvmproof.rendering.terminal import Terminal
 
@@ -27,6 +27,7 @@ _BIT_FIELDS: Final = ("guest_policy.", "platform_info.")
 _VALUE_LIMIT: Final = 160  # characters
 _SUMMARY_WIDTH: Final = 56  # columns
 _EXIT_CODES: Final = {"accepted": 0, "rejected": 3, "undecided": 4}
+_OPERATOR: Final = "operator"
 _PINNED: Final = {"none": "no machine pinned", "machine": "machine pinned", "instance": "instance pinned"}
 
 
@@ -41,6 +42,7 @@ def draw(document: AppraisalDocument, title: str, terminal: Terminal) -> str:
     lines = [f"{title}   {_what_it_is(document)}"]
     branches = [_branch(name, document, terminal) for name in GROUPS]
     branches = [branch for branch in branches if branch]
+    branches += [_finding(finding, terminal) for finding in document.get("findings", [])]
     branches += [[f"{terminal.mark('open')} note       {note}"] for note in document["notes"]]
     if document["unconstrained"]:
         branches.append(_left_open(document["unconstrained"], terminal))
@@ -162,6 +164,15 @@ def _reason(check: CheckDocument, terminal: Terminal, *, several: bool) -> list[
     ]
 
 
+def _finding(finding: FindingDocument, terminal: Terminal) -> list[str]:
+    name = terminal.paint(finding["id"], "yellow")
+    return [
+        f"{terminal.mark('open')} finding    {name}   expected {shorten(finding['expected'])}   got"
+        f" {shorten(finding['got'])}",
+        f"  {finding['category']}: {finding['why']}",
+    ]
+
+
 def _left_open(ids: list[str], terminal: Terminal) -> list[str]:
     """List what nobody asked; bits by their number, since --json and `policy check` name each."""
     names = [name.removeprefix("snp.") for name in ids]
@@ -204,6 +215,8 @@ def _circumstances(document: AppraisalDocument) -> Iterator[str]:
         source = f" by {document['identity_pin_source']}" if document["identity_pin_source"] else ""
         yield document["assurance"]
         yield _PINNED[document["identity_pinned"]] + source
+        if document["policy_authority"] != _OPERATOR:
+            yield f"software by {document['policy_authority']}"
         yield f"valid until {document['expires_at']}"
     else:
         outcome = "failed" if document["verdict"] == "rejected" else "undecided"
