@@ -1,6 +1,7 @@
 """Both clients against a scripted server: statuses, repetition, deadlines, and where the token goes."""
 
 import asyncio
+import inspect
 import json
 import logging
 import pickle
@@ -25,7 +26,6 @@ from tests.verifier.prism.scripted import (
     Script,
     Server,
     endless,
-    open_either,
     raw,
     reply,
     reset,
@@ -35,6 +35,7 @@ from tests.verifier.prism.scripted import (
 from cvmproof.prism import errors
 from cvmproof.prism.asynchronous import AsyncPrismClient
 from cvmproof.prism.calls import POLICY_LIMIT
+from cvmproof.prism.client import PrismClient
 from cvmproof.prism.settings import Pace
 from cvmproof.prism.token import Token
 from cvmproof_formats.errors import Category, CvmproofError, EndpointError, Misuse
@@ -454,6 +455,13 @@ def test_a_closed_client_asks_nothing(server: Server, prism: Prism) -> None:
     assert server.seen == []
 
 
+def test_leaving_the_context_closes_a_client(server: Server) -> None:
+    with PrismClient(server.url, domain=DOMAIN, token=Token(SECRET)) as prism:
+        assert isinstance(prism, PrismClient)
+    with pytest.raises(Misuse, match="the client is closed"):
+        prism.view("cvm-123")
+
+
 def test_many_tasks_share_one_client(server: Server) -> None:
     server.answers(reply(SAMPLE_CVM))
 
@@ -486,12 +494,10 @@ def test_the_values_and_errors_load_no_http_library() -> None:
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    import inspect  # noqa: PLC0415 -- for this test only
-
-    from cvmproof.prism.client import PrismClient  # noqa: PLC0415 -- as above
-
     for name, method in inspect.getmembers(PrismClient, inspect.isfunction):
         if not name.startswith("_"):
             twin = inspect.signature(getattr(AsyncPrismClient, name))
             assert twin.parameters == inspect.signature(method).parameters
-    assert open_either(PrismClient, "https://prism.example") is not None
+    for client in (PrismClient, AsyncPrismClient):
+        made = client("https://prism.example/backends/", domain=DOMAIN, token=Token(SECRET))
+        assert (made.base_url, made.domain) == ("https://prism.example/backends", DOMAIN)

@@ -83,6 +83,11 @@ def test_nothing_shows_a_token(caplog: pytest.LogCaptureFixture) -> None:
     assert not hasattr(token, "__dict__")
 
 
+def test_a_token_that_is_too_long_is_misuse() -> None:
+    with pytest.raises(Misuse, match="token: expected at most 16384 characters, got 16385"):
+        Token("n" * (FILE_LIMIT + 1))
+
+
 @pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_a_token_is_neither_copied_nor_written(take: object) -> None:
     with pytest.raises(TypeError, match="neither copied nor written"):
