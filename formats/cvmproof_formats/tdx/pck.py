@@ -1,0 +1,220 @@
+"""What Intel's PCK certificates say about their platform: the SGX extensions.
+
+Follows "Intel SGX PCK Certificate and Certificate Revocation List Profile Specification" 1.5. They are one X.509
+extension whose value is a SEQUENCE of SEQUENCE { OID, value }; the TCB and the configuration are such sequences again.
+Each entry is there exactly once, and there are no others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from cvmproof_formats import der
+from cvmproof_formats.errors import Malformed
+from cvmproof_formats.tdx.hierarchy import SGX_EXTENSIONS, Ca, issuing_ca
+from cvmproof_formats.x509 import Certificate
+
+PPID: Final = f"{SGX_EXTENSIONS}.1"
+TCB: Final = f"{SGX_EXTENSIONS}.2"
+PCEID: Final = f"{SGX_EXTENSIONS}.3"
+FMSPC: Final = f"{SGX_EXTENSIONS}.4"
+SGX_TYPE: Final = f"{SGX_EXTENSIONS}.5"
+PLATFORM_INSTANCE_ID: Final = f"{SGX_EXTENSIONS}.6"
+CONFIGURATION: Final = f"{SGX_EXTENSIONS}.7"
+COMPONENTS: Final = tuple(f"{TCB}.{number}" for number in range(1, 17))
+PCESVN: Final = f"{TCB}.17"
+CPUSVN: Final = f"{TCB}.18"
+DYNAMIC_PLATFORM: Final = f"{CONFIGURATION}.1"
+CACHED_KEYS: Final = f"{CONFIGURATION}.2"
+SMT_ENABLED: Final = f"{CONFIGURATION}.3"
+
+_ENUMERATED = 0x0A  # X.690 8.4: content as an INTEGER's
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """ASN.1 type of a value: its tag; the length of an OCTET STRING, or the highest number."""
+
+    tag: int
+    size: int = 0
+    highest: int = 0
+
+
+def _octets(size: int) -> Kind:
+    return Kind(der.OCTET_STRING, size=size)
+
+
+# PCK certificate profile specification, SGX extensions: OID, type and length, in the order in which Intel writes them.
+TCB_ENTRIES: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(COMPONENTS, Kind(der.INTEGER, highest=0xFF)),
+    PCESVN: Kind(der.INTEGER, highest=0xFFFF),
+    CPUSVN: _octets(16),
+}
+CONFIGURATION_ENTRIES: Final[Mapping[str, Kind]] = dict.fromkeys(
+    (DYNAMIC_PLATFORM, CACHED_KEYS, SMT_ENABLED), Kind(der.BOOLEAN)
+)
+PROCESSOR_ENTRIES: Final[Mapping[str, Kind]] = {
+    PPID: _octets(16),
+    TCB: Kind(der.SEQUENCE),
+    PCEID: _octets(2),
+    FMSPC: _octets(6),
+    SGX_TYPE: Kind(_ENUMERATED, highest=2),
+}
+PLATFORM_ENTRIES: Final[Mapping[str, Kind]] = {
+    **PROCESSOR_ENTRIES,
+    PLATFORM_INSTANCE_ID: _octets(16),
+    CONFIGURATION: Kind(der.SEQUENCE),
+}
+ENTRIES: Final = {Ca.PROCESSOR: PROCESSOR_ENTRIES, Ca.PLATFORM: PLATFORM_ENTRIES}
+
+
+class SgxType(IntEnum):
+    """How the platform protects enclave memory."""
+
+    STANDARD = 0
+    SCALABLE = 1
+    SCALABLE_WITH_INTEGRITY = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PckPlatform:
+    """What only certificates of the Platform CA say: the machine as a whole."""
+
+    instance_id: bytes
+    """16 bytes; it changes when the machine is put together or set up anew."""
+    dynamic_platform: bool
+    """Packages can be added."""
+    cached_keys: bool
+    """Intel's registration service keeps the platform's root keys."""
+    smt_enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PckIdentity:
+    """What a PCK certificate says about its processor package or platform."""
+
+    ppid: bytes
+    """16 bytes."""
+    components: bytes
+    """16 SVNs of a published TCB level, in the order of the level's `sgxtcbcomponents`."""
+    pcesvn: int
+    """0..65535."""
+    cpusvn: bytes
+    """16 bytes, opaque."""
+    pceid: bytes
+    """2 bytes."""
+    fmspc: bytes
+    """6 bytes: family, model, stepping, platform type, custom SKU."""
+    sgx_type: SgxType
+    platform: PckPlatform | None = None
+    """None for certificates of the Processor CA."""
+
+    @property
+    def ca(self) -> Ca:
+        """The authority whose set of entries this is."""
+        return Ca.PROCESSOR if self.platform is None else Ca.PLATFORM
+
+
+def read_pck(certificate: Certificate) -> PckIdentity:
+    """Read the SGX extensions of a PCK certificate.
+
+    Raises Malformed where there are none, they are critical, or they are not exactly the set that belongs to the
+    authority its issuer names; with category CHAIN for an issuer that is neither of Intel's two.
+    """
+    extension = certificate.extension(SGX_EXTENSIONS)
+    if extension is None:
+        raise Malformed(f"PCK certificate: expected the SGX extensions {SGX_EXTENSIONS}, got none")
+    if extension.critical:
+        raise Malformed(f"extension {SGX_EXTENSIONS}: expected it non-critical, got critical")
+    return read_sgx_extensions(extension.value, issuing_ca(certificate.issuer))
+
+
+def read_sgx_extensions(data: bytes, ca: Ca) -> PckIdentity:
+    """Read the value of the SGX extension of a certificate that this authority issued, entries in any order.
+
+    Raises Malformed for an entry that is missing, there twice, unknown, or of another type, length or range.
+    """
+    values = _entries(data, ENTRIES[ca], "SGX extensions")
+    tcb = _entries(der.tlv(der.SEQUENCE, values[TCB]), TCB_ENTRIES, "SGX extensions, TCB")
+    return PckIdentity(
+        ppid=values[PPID],
+        components=bytes(_number(tcb[oid]) for oid in COMPONENTS),
+        pcesvn=_number(tcb[PCESVN]),
+        cpusvn=tcb[CPUSVN],
+        pceid=values[PCEID],
+        fmspc=values[FMSPC],
+        sgx_type=SgxType(_number(values[SGX_TYPE])),
+        platform=_platform(values) if ca is Ca.PLATFORM else None,
+    )
+
+
+def build_sgx_extensions(identity: PckIdentity) -> bytes:
+    """Write the value of the SGX extension in Intel's order.
+
+    Values are not checked, so that a test can state wrong ones.
+    """
+    tcb = [der.integer(svn) for svn in (*identity.components, identity.pcesvn)]
+    values = [
+        der.octet_string(identity.ppid),
+        _written(TCB_ENTRIES, [*tcb, der.octet_string(identity.cpusvn)]),
+        der.octet_string(identity.pceid),
+        der.octet_string(identity.fmspc),
+        der.tlv(_ENUMERATED, bytes((identity.sgx_type,))),
+    ]
+    if (platform := identity.platform) is not None:
+        flags = (platform.dynamic_platform, platform.cached_keys, platform.smt_enabled)
+        values += [
+            der.octet_string(platform.instance_id),
+            _written(CONFIGURATION_ENTRIES, [der.boolean(flag) for flag in flags]),
+        ]
+    return _written(ENTRIES[identity.ca], values)
+
+
+def _written(entries: Mapping[str, Kind], values: list[bytes]) -> bytes:
+    return der.sequence(*(der.sequence(der.oid(oid), value) for oid, value in zip(entries, values, strict=True)))
+
+
+def _platform(values: Mapping[str, bytes]) -> PckPlatform:
+    configuration = _entries(
+        der.tlv(der.SEQUENCE, values[CONFIGURATION]), CONFIGURATION_ENTRIES, "SGX extensions, configuration"
+    )
+    return PckPlatform(
+        instance_id=values[PLATFORM_INSTANCE_ID],
+        dynamic_platform=der.read_boolean(configuration[DYNAMIC_PLATFORM], "dynamicPlatform"),
+        cached_keys=der.read_boolean(configuration[CACHED_KEYS], "cachedKeys"),
+        smt_enabled=der.read_boolean(configuration[SMT_ENABLED], "smtEnabled"),
+    )
+
+
+def _entries(data: bytes, kinds: Mapping[str, Kind], what: str) -> dict[str, bytes]:
+    """Read a SEQUENCE of SEQUENCE { OID, value } into the content of each value, exactly those in `kinds`."""
+    values: dict[str, bytes] = {}
+    at, end = der.only(data, 0, len(data), der.SEQUENCE, what)
+    while at < end:
+        start, at = der.expect(data, at, end, der.SEQUENCE, what)
+        first, last = der.expect(data, start, at, der.OBJECT_IDENTIFIER, what)
+        oid = der.read_oid(data[first:last])
+        kind = kinds.get(oid)
+        if kind is None or oid in values:
+            raise Malformed(f"{what}: {oid} stands there twice" if kind else f"{what}: {oid} does not belong there")
+        first, last = der.only(data, last, at, kind.tag, oid)
+        values[oid] = data[first:last]
+        _require_fit(oid, kind, data[first:last])
+    for oid in kinds:
+        if oid not in values:
+            raise Malformed(f"{what}: expected {oid}, got none")
+    return values
+
+
+def _require_fit(oid: str, kind: Kind, content: bytes) -> None:
+    if kind.tag == der.OCTET_STRING and len(content) != kind.size:
+        raise Malformed(f"{oid}: expected {kind.size} bytes, got {len(content)}")
+    if kind.tag in (der.INTEGER, _ENUMERATED):
+        number = der.read_integer(content, oid)
+        if number > kind.highest:
+            raise Malformed(f"{oid}: expected 0..{kind.highest}, got {content[:8].hex()} (hexadecimal)")
+
+
+def _number(content: bytes) -> int:
+    return int.from_bytes(content, "big")
