@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvmproof.errors import Category, CollateralError, Misuse
-from cvmproof.marks import MARK_LIMIT, CvmKey, Identity, Marks
+from cvmproof.marks import MARK_LIMIT, AnotherMachine, CvmKey, Identity, Marks
 
 KEY = CvmKey(trust="production", api="https://prism.example/backends", domain="d-1", cvm="cvm-1")
 OTHERS = [replace(KEY, **{name: "other"}) for name in ("trust", "api", "domain", "cvm")]
@@ -96,6 +96,16 @@ def test_digests_have_their_size(marks: Marks, wrong: bytes) -> None:
 # --- unsigned policies -----------------------------------------------------------------------------------------------
 
 
+def test_a_policy_can_be_looked_up_without_being_noted(marks: Marks) -> None:
+    assert marks.policy_digest(KEY) is None
+    assert not marks.folder.exists()
+    marks.note_policy(KEY, DIGEST)
+    assert marks.policy_digest(KEY) == DIGEST
+    marks.path(KEY, POLICY).write_bytes(b"")
+    with pytest.raises(CollateralError):
+        marks.policy_digest(KEY)
+
+
 def test_a_changed_policy_shows_the_one_before(marks: Marks) -> None:
     assert marks.note_policy(KEY, DIGEST) is None
     assert marks.note_policy(KEY, DIGEST) == DIGEST
@@ -116,7 +126,9 @@ def test_ac_048_a_name_is_one_machine(marks: Marks) -> None:
 @pytest.mark.parametrize("other", ELSEWHERE)
 def test_ac_048_another_chip_or_launch_under_the_same_name_is_refused(marks: Marks, other: Identity) -> None:
     marks.register(KEY, HERE)
-    refused(lambda: marks.register(KEY, other), Category.IDENTITY)
+    with pytest.raises(AnotherMachine, match="expected the machine registered") as caught:
+        marks.register(KEY, other)
+    assert caught.value.category is Category.IDENTITY
     assert marks.identity(KEY) == HERE
 
 
