@@ -50,6 +50,7 @@ from cvmproof.policy.signed import (
     verify_statement,
 )
 from cvmproof_formats.errors import Category
+from cvmproof_formats.pem import write_pem
 
 SIGNERS = signers()
 ALL = signers(*KEYS.values())
@@ -407,6 +408,12 @@ def test_ac_099_no_key_or_something_else_is_no_signer(data: bytes) -> None:
     with pytest.raises(Misuse, match="PUBLIC KEY") as caught:
         PolicySigners.read(public_pem(KEY), data)
     assert caught.value.category is Category.POLICY_INVALID
+
+
+@pytest.mark.parametrize("der", [b"\x30\x00", b"\x05\x00", bytes(91)])
+def test_a_block_with_something_else_in_it_is_no_signer(der: bytes) -> None:
+    with pytest.raises(Misuse, match="expected a public key"):
+        PolicySigners.read(write_pem(der, "PUBLIC KEY"))
 
 
 def test_ac_099_no_signers_at_all_are_none() -> None:
