@@ -21,7 +21,6 @@ from cvmproof_formats import der
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.vek import VekIdentity, build_extensions
 from cvmproof_formats.x509 import (
-    AUTHORITY_KEY_IDENTIFIER,
     COMMON_NAME,
     CRL_DISTRIBUTION_POINTS,
     CRL_NUMBER,
@@ -30,8 +29,9 @@ from cvmproof_formats.x509 import (
     Extension,
     KeyUsage,
 )
+from cvmproof_simulator.issuing import Draft, ListDraft, authority_key, edited, issue, issue_crl, years_later
 from cvmproof_simulator.keys import CaKeys, checked_in_keys
-from cvmproof_simulator.rsa_pss import Pss, RsaKey, SignatureForm
+from cvmproof_simulator.rsa_pss import Pss, RsaKey, RsaSigner, SignatureForm
 
 SIMULATED_ORGANIZATION: Final = "SIMULATED Advanced Micro Devices"
 
@@ -93,9 +93,7 @@ class CertificateProfile:
 
     def edited(self, extensions: Iterable[Extension]) -> tuple[Extension, ...]:
         """Apply drop, replace, critical and add."""
-        replacements = {extension.oid: extension for extension in self.replace}
-        kept = (replacements.get(e.oid, e) for e in extensions if e.oid not in self.drop)
-        return (*(replace(e, critical=True) if e.oid in self.critical else e for e in kept), *self.add)
+        return edited(extensions, drop=self.drop, put=self.replace, critical=self.critical, add=self.add)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,23 +132,6 @@ class CaChanges(CertificateChanges, total=False):
     ca: bool
     path_length: int | None
     key_usage: KeyUsage | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """Everything a certificate is made of, decided."""
-
-    version: int
-    serial: int
-    issuer: bytes
-    subject: bytes
-    not_before: datetime
-    not_after: datetime
-    spki: bytes
-    extensions: tuple[Extension, ...]
-    form: SignatureForm
-    outer_algorithm: bytes | None
-    signed_by: RsaKey
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -208,7 +189,7 @@ class AmdCa:
             common_name=f"SEV-{kind}",
             serial=0,
             not_before=not_before,
-            not_after=_years_later(not_before, LEAF_YEARS[kind]),
+            not_after=years_later(not_before, LEAF_YEARS[kind]),
             spki=public_key,
         )
         profile = replace(profile, **changes)
@@ -233,15 +214,19 @@ class AmdCa:
     ) -> bytes:
         """A CRL in DER, signed by the ARK; `revoked` are serial numbers, `lifetime` None leaves nextUpdate out."""
         ark = self._profile("ark")
-        extensions = (_authority_key(self._key("ark")), Extension(oid=CRL_NUMBER, value=der.integer(number)))
-        return _issue_crl(
-            amd_name(issuer, ark.organization) if issuer else ark.subject,
-            this_update,
-            None if lifetime is None else this_update + lifetime,
-            tuple(revoked),
-            (*(extension for extension in extensions if extension.oid not in drop), *add),
-            form or Pss(),
-            signed_by or self._key("ark"),
+        extensions = (
+            authority_key(_key_identifier(self._key("ark"))),
+            Extension(oid=CRL_NUMBER, value=der.integer(number)),
+        )
+        return issue_crl(
+            ListDraft(
+                issuer=amd_name(issuer, ark.organization) if issuer else ark.subject,
+                this_update=this_update,
+                next_update=None if lifetime is None else this_update + lifetime,
+                revoked=tuple(revoked),
+                extensions=edited(extensions, drop=drop, add=add),
+                signer=RsaSigner(form=form or Pss(), key=signed_by or self._key("ark")),
+            )
         )
 
     def _key(self, role: Role) -> RsaKey:
@@ -287,52 +272,11 @@ def amd_name(common_name: str, organization: str = SIMULATED_ORGANIZATION) -> by
     return der.sequence(*(der.set_of(der.sequence(der.oid(oid), value)) for oid, value in attributes))
 
 
-@lru_cache(maxsize=4096)
-def issue(draft: Draft) -> bytes:
-    """Write and sign a certificate, DER."""
-    algorithm = draft.form.algorithm
-    tbs = der.sequence(
-        der.explicit(0, der.integer(draft.version - 1)) if draft.version > 1 else b"",
-        der.integer(draft.serial),
-        algorithm,
-        draft.issuer,
-        der.sequence(der.time(draft.not_before), der.time(draft.not_after)),
-        draft.subject,
-        draft.spki,
-        _explicit_extensions(3, draft.extensions),
-    )
-    signature = der.bit_string(draft.form.sign(draft.signed_by, tbs))
-    return der.sequence(tbs, draft.outer_algorithm or algorithm, signature)
-
-
 def ark_pins() -> Mapping[ProductLine, bytes]:
     """SHA-256 of the SubjectPublicKeyInfo of each checked-in root: what the simulated trust set pins."""
     return MappingProxyType(
         {product: hashlib.sha256(checked_in_keys(product).ark.spki).digest() for product in ProductLine}
     )
-
-
-@lru_cache(maxsize=1024)
-def _issue_crl(
-    issuer: bytes,
-    this_update: datetime,
-    next_update: datetime | None,
-    revoked: tuple[int, ...],
-    extensions: tuple[Extension, ...],
-    form: SignatureForm,
-    signed_by: RsaKey,
-) -> bytes:
-    entries = (der.sequence(der.integer(serial), der.time(this_update)) for serial in revoked)
-    tbs = der.sequence(
-        der.integer(1),
-        form.algorithm,
-        issuer,
-        der.time(this_update),
-        b"" if next_update is None else der.time(next_update),
-        der.sequence(*entries) if revoked else b"",
-        _explicit_extensions(0, extensions),
-    )
-    return der.sequence(tbs, form.algorithm, der.bit_string(form.sign(signed_by, tbs)))
 
 
 def _draft(
@@ -347,15 +291,9 @@ def _draft(
         not_after=profile.not_after,
         spki=spki,
         extensions=extensions,
-        form=profile.form,
+        signer=RsaSigner(form=profile.form, key=profile.signed_by or key),
         outer_algorithm=profile.outer_algorithm,
-        signed_by=profile.signed_by or key,
     )
-
-
-def _years_later(moment: datetime, years: int) -> datetime:
-    leap_day = (moment.month, moment.day) == (2, 29)
-    return moment.replace(year=moment.year + years, day=28 if leap_day else moment.day)
 
 
 def _ca_extensions(
@@ -368,25 +306,14 @@ def _ca_extensions(
     points = _distribution_points(f"https://kdsintf.amd.com/{'vlek' if role == 'asvk' else 'vcek'}/v1/{product}/crl")
     if role == "ark":
         return (*usage, own_key, constraints, points)
-    return (own_key, _authority_key(root), constraints, *usage, points)
+    return (own_key, authority_key(_key_identifier(root)), constraints, *usage, points)
 
 
 def _key_identifier(key: RsaKey) -> bytes:
     return hashlib.sha1(key.public_key, usedforsecurity=False).digest()
 
 
-def _authority_key(key: RsaKey) -> Extension:
-    identifier = der.tlv(0x80, _key_identifier(key))
-    return Extension(oid=AUTHORITY_KEY_IDENTIFIER, value=der.sequence(identifier))
-
-
 def _distribution_points(url: str) -> Extension:
     location = der.tlv(0x86, url.encode("ascii"))  # GeneralName uniformResourceIdentifier
     point = der.sequence(der.explicit(0, der.explicit(0, location)))
     return Extension(oid=CRL_DISTRIBUTION_POINTS, value=der.sequence(point))
-
-
-def _explicit_extensions(number: int, extensions: tuple[Extension, ...]) -> bytes:
-    if not extensions:
-        return b""
-    return der.explicit(number, der.sequence(*(extension.build() for extension in extensions)))

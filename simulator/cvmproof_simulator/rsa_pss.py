@@ -111,6 +111,23 @@ class Pkcs1:
 SignatureForm = Pss | Pkcs1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RsaSigner:
+    """A key and the form of its signatures, for `issuing`."""
+
+    form: SignatureForm
+    key: RsaKey
+
+    @property
+    def algorithm(self) -> bytes:
+        """The AlgorithmIdentifier to write, DER."""
+        return self.form.algorithm
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign."""
+        return self.form.sign(self.key, message)
+
+
 def generate_key(bits: int = 4096) -> RsaKey:
     """Make a fresh random key; takes about a second."""
     return _from_private_key(rsa.generate_private_key(public_exponent=65537, key_size=bits))

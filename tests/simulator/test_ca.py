@@ -42,11 +42,10 @@ from cvmproof_simulator.ca import (
     CaProfile,
     CertificateChanges,
     CertificateProfile,
-    _issue_crl,
     amd_name,
     ark_pins,
-    issue,
 )
+from cvmproof_simulator.issuing import issue, issue_crl
 from cvmproof_simulator.keys import CaKeys, checked_in_keys
 from cvmproof_simulator.psp import SoftwarePsp, derive_key, spki_of
 from cvmproof_simulator.rsa_pss import Pkcs1, Pss, generate_key
@@ -139,7 +138,7 @@ def test_openssl_reads_the_crl(tool: Callable[[str], Path], tmp_path: Path) -> N
 def test_the_same_arguments_give_the_same_bytes() -> None:
     first = (GENOA.ark, GENOA.ask, PSP.vek(), GENOA.crl(NOW))
     issue.cache_clear()
-    _issue_crl.cache_clear()
+    issue_crl.cache_clear()
     assert (GENOA.ark, GENOA.ask, PSP.vek(), GENOA.crl(NOW)) == first
 
 
