@@ -6,7 +6,7 @@ python -m cvmproof.generated --check    compares them and writes nothing; for a 
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from cvmproof.policy.policy import Revocation
 from cvmproof.policy.reading import MAXIMUM_VALIDITY, POLICY_LIMIT
 from cvmproof.policy.signed import CVM_ID_LIMIT, CWT_CLAIMS, EXPIRY, POLICY_CONTENT_TYPE, PURPOSE, SERIAL, SUBJECT
 from cvmproof.policy.snp_rules import SnpRules
+from cvmproof.prism.document import CVM_DOCUMENTS, CVM_SCHEMA
 from cvmproof.snp.questions import SNP_QUESTIONS
 from cvmproof_formats.bitfield import Bit
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
@@ -34,12 +35,23 @@ _WIDTH = 100  # columns of help texts
 
 def appraisal_schema() -> str:
     """The JSON Schema of everything that `cvmproof verify --json` prints."""
+    kinds = AppraisalDocument, ErrorDocument
+    return _schema(SCHEMA, f"What `cvmproof verify --json` prints. {_MADE}", kinds)
+
+
+def cvm_schema() -> str:
+    """The JSON Schema of what the other commands of `cvmproof cvm` print with --json."""
+    about = f"What `cvmproof cvm` prints with --json: all but `verify`, and no errors. {_MADE}"
+    return _schema(CVM_SCHEMA, about, CVM_DOCUMENTS)
+
+
+def _schema(title: str, description: str, kinds: Iterable[object]) -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:{SCHEMA.replace('.', ':').replace('/', ':')}",
-        "title": SCHEMA,
-        "description": f"What `cvmproof verify --json` prints. {_MADE}",
-        "oneOf": [json_schema(AppraisalDocument), json_schema(ErrorDocument)],
+        "$id": f"urn:{title.replace('.', ':').replace('/', ':')}",
+        "title": title,
+        "description": description,
+        "oneOf": [json_schema(kind) for kind in kinds],
     }
     return json.dumps(schema, indent=1) + "\n"
 
@@ -209,6 +221,7 @@ def generated_files(root: Path) -> Mapping[Path, str]:
     """What each generated file of a clone at `root` must contain."""
     return {
         root / "verifier" / "cvmproof" / "schema" / "appraisal.schema.json": appraisal_schema(),
+        root / "verifier" / "cvmproof" / "schema" / "cvm.schema.json": cvm_schema(),
         root / "docs" / "checks.md": checks_page(),
         root / "docs" / "policy.md": policy_page(),
         root / "docs" / "cli.md": cli_page(),

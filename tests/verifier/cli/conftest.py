@@ -1,7 +1,7 @@
 """A SIMULATED machine's evidence as files, and the command line to judge it with."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,14 @@ from click.testing import CliRunner
 from cvmproof.cli.main import cli
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_simulator.evidence import collateral_files, nonce_evidence
+from cvmproof_simulator.prism import FakePrism
+from cvmproof_simulator.prism_cvms import Spelling
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT, SoftwarePsp
 
 NONCE = bytes(range(32))
 POLICY = f'extends = "builtin:recommended"\n\n[snp]\nmeasurements = ["{SIMULATED_MEASUREMENT.hex()}"]\n'
 SCHEMA_FILE = Path("verifier/cvmproof/schema/appraisal.schema.json")
+CVM_SCHEMA_FILE = Path("verifier/cvmproof/schema/cvm.schema.json")
 
 
 @dataclass(frozen=True)
@@ -99,5 +102,37 @@ def verify(run: Run, folder: Path) -> Run:
             *("--nonce", NONCE.hex(), "--policy", policy, "--collateral", folder / "collateral"),
             *("--offline", "--trust", "simulated", *more),
         )
+
+    return invoke
+
+
+@pytest.fixture(params=["documented", "observed"])
+def prism(request: pytest.FixtureRequest) -> Iterator[FakePrism]:
+    """A SIMULATED control plane, in either spelling."""
+    spelling: Spelling = request.param
+    with FakePrism(spelling=spelling) as service:
+        yield service
+
+
+@pytest.fixture
+def token_file(prism: FakePrism, tmp_path: Path) -> Path:
+    """The token of `prism`, in a file of which only its owner may know."""
+    path = tmp_path / "token"
+    path.write_text(f"{prism.token}\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def cvm(run: Run, prism: FakePrism, token_file: Path, root: Path) -> Run:
+    """`cvm("list", ...)` asks `prism`; what --json prints is held against the schema."""
+    validator = jsonschema.Draft202012Validator(json.loads((root / CVM_SCHEMA_FILE).read_text()))
+    where = ("--api", prism.url, "--domain", prism.domain, "--token-file", token_file)
+
+    def invoke(command: str, *arguments: object, stdin: bytes | None = None) -> Ran:
+        ran = run("cvm", command, *where, *arguments, stdin=stdin)
+        if "--json" in arguments and "error" not in ran.document and command != "verify":
+            validator.validate(ran.document)
+        return ran
 
     return invoke
