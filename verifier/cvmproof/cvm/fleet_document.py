@@ -54,20 +54,29 @@ class FleetDocument(TypedDict):
 
 def entry_document(outcome: Outcome) -> EntryDocument:
     """Put one outcome into a document; nothing of the appraisal itself stays in memory."""
-    appraisal = outcome.appraisal
+    case, appraisal = outcome.case, outcome.appraisal
     entry: EntryDocument = {
         "id": escape(outcome.cvm.id),
         "name": escape(outcome.cvm.name),
         "agent_url": escape(outcome.cvm.agent_url or ""),
-        "verdict": appraisal.verdict if appraisal else None,
-        "assurance": appraisal.assurance if appraisal else None,
-        "identity_pinned": appraisal.identity_pinned if appraisal else None,
-        "policy_authority": str(appraisal.policy_authority) if appraisal else None,
-        "simulated": appraisal.simulated if appraisal else None,
-        "expires_at": spell_time(appraisal.expires_at) if appraisal and appraisal.expires_at else None,
-        "reasons": _reasons(appraisal) if appraisal else [],
-        "findings": finding_documents(outcome.case, appraisal) if outcome.case and appraisal else [],
+        "verdict": None,
+        "assurance": None,
+        "identity_pinned": None,
+        "policy_authority": None,
+        "simulated": None,
+        "expires_at": None,
+        "reasons": [],
+        "findings": [],
     }
+    if appraisal is not None:
+        entry["verdict"] = appraisal.verdict
+        entry["assurance"] = appraisal.assurance
+        entry["identity_pinned"] = appraisal.identity_pinned
+        entry["policy_authority"] = str(appraisal.policy_authority)
+        entry["simulated"] = appraisal.simulated
+        entry["expires_at"] = spell_time(appraisal.expires_at) if appraisal.expires_at else None
+        entry["reasons"] = _reasons(appraisal)
+        entry["findings"] = finding_documents(case, appraisal) if case is not None else []
     if outcome.error is not None:
         entry["error"] = error_detail(outcome.error)
     return entry
