@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import grpc
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import load_der_x509_certificate
 
 from benchmarks.material import CERTIFICATES, REPORT
 from cvmproof_agent import serve
@@ -108,7 +109,9 @@ def main() -> None:
 def _credentials() -> grpc.ServerCredentials:
     key = TlsKey.generate()
     private = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return grpc.ssl_server_credentials([(private, key.certificate.public_bytes(Encoding.PEM))])
+    return grpc.ssl_server_credentials(
+        [(private, load_der_x509_certificate(key.certificate).public_bytes(Encoding.PEM))]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 import grpc
+from cryptography import x509
 from OpenSSL import SSL
 
 from cvmproof.channel.address import read_agent_url, resolve
@@ -165,6 +166,6 @@ def _dial(url: str, alpn: bytes) -> TlsConnection:
 def _context(key: TlsKey) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.use_privatekey(key.private)
-    context.use_certificate(key.certificate)
+    context.use_certificate(x509.load_der_x509_certificate(key.certificate))
     context.set_alpn_select_callback(lambda _, offered: offered[0])
     return context

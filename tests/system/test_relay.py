@@ -15,6 +15,7 @@ import grpc
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from tests.system.relay import Relay, Strategy, ask_on_a_connection, ask_over_h2
 
 from cvmproof.appraisal import Appraisal, Assurance
@@ -141,11 +142,12 @@ def keys(machine: Machine) -> dict[str, TlsKey]:
 
 def another_leaf(key: TlsKey) -> TlsKey:
     """The same key in a certificate of other bytes."""
-    old = key.certificate
+    old = x509.load_der_x509_certificate(key.certificate)
     usage = old.extensions.get_extension_for_class(x509.KeyUsage).value
     begin, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
     builder = x509.CertificateBuilder(old.subject, old.issuer, key.private.public_key(), 7, begin, end)
-    return TlsKey(key.private, builder.add_extension(usage, critical=True).sign(key.private, SHA256()))
+    leaf = builder.add_extension(usage, critical=True).sign(key.private, SHA256())
+    return TlsKey(key.private, leaf.public_bytes(Encoding.DER))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
