@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from cvmproof.policy.cose import CONTENT_TYPE, sign1
 from cvmproof.policy.signed import key_id_of, sign_policy
 from cvmproof_simulator.misbehaviour import body
 from cvmproof_simulator.prism import FakePrism
@@ -147,6 +148,20 @@ def test_with_the_key_nothing_else_is_taken(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_signature_that_is_kept_apart_is_verified(
+    cvm: Run, prism: FakePrism, key: Ed25519PrivateKey, key_file: Path, tmp_path: Path
+) -> None:
+    ours = prism.add("ours", policy=OURS)
+    apart = tmp_path / "signature"
+    apart.write_bytes(signed(key, ours, detached=True))
+    given = ("--policy-key", key_file, "--policy-signature", apart)
+    ran = cvm("policy", ours, *given)
+    assert (ran.code, "(verified)" in ran.stdout) == (0, True)
+    prism.set_policy(ours, OURS + b"# changed\n")
+    assert cvm("policy", ours, *given, "--json").categories() == {"SIGNATURE"}
+    assert cvm("policy", ours, *given[2:], "--json").code == 1
+
+
 def test_one_that_was_signed_for_another_cvm_is_noted(cvm: Run, prism: FakePrism, key: Ed25519PrivateKey) -> None:
     ours = prism.add("ours")
     prism.set_policy(ours, signed(key, "another"))
@@ -158,6 +173,12 @@ def test_a_signature_alone_is_no_policy(cvm: Run, prism: FakePrism, key: Ed25519
     prism.set_policy(ours, signed(key, ours, detached=True))
     document = cvm("policy", ours, "--json").document
     assert (document["form"], document["signature"]["policy_sha256"]) == ("unknown", None)
+    assert "without the policy" in cvm("policy", ours).stdout
+
+
+def test_a_signed_message_of_others_is_named(cvm: Run, prism: FakePrism, key: Ed25519PrivateKey) -> None:
+    corim = sign1(b"\xa0", key, header={CONTENT_TYPE: "application/rim+cbor"}, external_aad=b"")
+    assert "signed CoRIM" in cvm("policy", prism.add("ours", policy=corim)).stdout
 
 
 def test_a_form_of_others_that_was_signed_is_named_as_well(cvm: Run, prism: FakePrism, key: Ed25519PrivateKey) -> None:

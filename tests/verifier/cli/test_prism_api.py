@@ -86,6 +86,15 @@ def test_without_exactly_one_token_nothing_is_asked(
     assert (ran.code, prism.requests) == (1, ())
 
 
+def test_a_token_is_taken_from_a_keyring(run: Run, prism: FakePrism, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = pytest.importorskip("keyring")
+    known = {("https://prism.example", "me"): prism.token}
+    monkeypatch.setattr(keyring, "get_password", lambda service, user: known.get((service, user)))
+    where = ("--api", prism.url, "--domain", prism.domain)
+    assert run("cvm", "list", *where, "--token-keyring", "https://prism.example:me").code == 0
+    assert run("cvm", "list", *where, "--token-keyring", "https://prism.example:you", "--json").code == 1
+
+
 @every_command
 @pytest.mark.parametrize(
     "api",

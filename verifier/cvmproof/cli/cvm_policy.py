@@ -12,7 +12,7 @@ from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.files import STDIN, read_named
 from cvmproof.cli.logs import configure_logging
 from cvmproof.cli.output import say, write_json, write_text
-from cvmproof.cli.policy_form import PolicyForm, form_of
+from cvmproof.cli.policy_form import PolicyForm, Signing, form_of
 from cvmproof.cli.prism_api import api_command, open_client
 from cvmproof.errors import Misuse
 from cvmproof.policy.signed import PolicySigners
@@ -21,6 +21,7 @@ from cvmproof.prism.identifier import LONGEST
 from cvmproof.spelling import escape, spell_time
 
 _KEY_LIMIT = 64 * 1024  # bytes of a file with public keys
+_SIGNATURE_LIMIT = 8 * 1024  # bytes
 _NOT_VERIFIED = "the signature was not verified: --policy-key FILE names who may sign"
 
 
@@ -31,6 +32,7 @@ _NOT_VERIFIED = "the signature was not verified: --policy-key FILE names who may
 @click.option(
     "--policy-key", multiple=True, metavar="FILE", help="Take only a policy that this key has signed; repeatable."
 )
+@click.option("--policy-signature", metavar="FILE", help="Its signature, if kept apart; with --policy-key.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def policy(
@@ -41,6 +43,7 @@ def policy(
     output: str | None,
     force: bool,
     policy_key: tuple[str, ...],
+    policy_signature: str | None,
     as_json: bool,
 ) -> int:
     """Fetch the attestation policy of a CVM, and say what it is: its form, who signed it, its SHA-256, its text.
@@ -50,11 +53,11 @@ def policy(
     configure_logging(settings_of(ctx))
     if output == STDIN:
         raise Misuse("--output: expected a file; --json has the policy in base64")
-    signers = _read_signers(policy_key)
+    signing = _read_signing(policy_key, policy_signature)
     with open_client(ctx) as client:
         data = client.attestation_policy(cvm)
         api, domain = client.base_url, client.domain
-    form = form_of(data, cvm=cvm, signers=signers, now=datetime.now(UTC))
+    form = form_of(data, cvm=cvm, signing=signing, now=datetime.now(UTC))
     if output is not None:
         _write(data, output, force=force)
     document: CvmPolicyDocument = {
@@ -79,10 +82,15 @@ def policy(
     return ExitCode.ACCEPTED
 
 
-def _read_signers(names: tuple[str, ...]) -> PolicySigners | None:
-    if not names:
+def _read_signing(keys: tuple[str, ...], signature: str | None) -> Signing | None:
+    if not keys:
+        if signature is not None:
+            raise Misuse("--policy-signature: expected a --policy-key to verify it with")
         return None
-    return PolicySigners.read(*(read_named(name, _KEY_LIMIT, "policy key") for name in names))
+    return Signing(
+        signers=PolicySigners.read(*(read_named(name, _KEY_LIMIT, "policy key") for name in keys)),
+        signature=None if signature is None else read_named(signature, _SIGNATURE_LIMIT, "policy signature"),
+    )
 
 
 def _write(data: bytes, output: str, *, force: bool) -> None:

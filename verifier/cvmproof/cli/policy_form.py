@@ -23,6 +23,14 @@ _PROBLEM_LIMIT = 1000  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Who may sign, and the signature where it is kept apart from the policy."""
+
+    signers: PolicySigners
+    signature: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyForm:
     """The form of a policy, of the one inside where it is signed.
 
@@ -50,14 +58,15 @@ class PolicyForm:
         return sha256(self.statement.policy).digest()
 
 
-def form_of(data: bytes, *, cvm: str, signers: PolicySigners | None, now: datetime) -> PolicyForm:
+def form_of(data: bytes, *, cvm: str, signing: Signing | None, now: datetime) -> PolicyForm:
     """Look at what was fetched for a CVM.
 
-    With `signers` nothing else than a policy signed by one of them, for this CVM and not expired, is taken: raises
+    With `signing` only a policy is taken that one of the signers signed, for this CVM, and that has not expired: raises
     Misuse as `read_signed_policy` does. Without, a signature is shown and not verified.
     """
-    if signers is not None:
-        statement = read_signed_policy(data, signers=signers, cvm_id=cvm, now=now)
+    if signing is not None:
+        signature = signing.signature
+        statement = read_signed_policy(data, signers=signing.signers, cvm_id=cvm, now=now, signature=signature)
         return _form(statement.policy, cvm, statement)
     if not is_signed(data):
         return _form(data, cvm, None)
