@@ -497,6 +497,18 @@ def test_a_chain_of_the_same_key_that_says_no_takes_nothing_from_one_that_says_y
             assert beside.appraise().verdict is Verdict.ACCEPTED
 
 
+def test_a_certificate_supplied_twice_is_one_chain_and_costs_no_further_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = []
+    monkeypatch.setattr("cvmproof.snp.chain.verify_p384", lambda *arguments: checked.append(arguments))
+    report = AttestationReport.parse(GOOD.signed_report)
+    again = tuple(bytes(bytearray(der)) for der in GOOD.certificates)
+    chosen = choose_chain(GOOD.certificates + again, GOOD.signed_report, report, trust=TRUST, now=NOW)
+    assert chosen.holds
+    assert checked == []
+
+
 def test_a_leaf_that_can_not_be_read_is_a_no_and_none_at_all_is_not() -> None:
     unreadable = replace(GOOD, without=frozenset({"leaf"}), before=(b"junk",)).appraise()
     assert ids_of_no(unreadable) == ["snp.vek.profile"]

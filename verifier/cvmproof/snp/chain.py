@@ -82,7 +82,8 @@ def choose_chain(
 
     Of several, the one that answers most questions with yes: whoever adds certificates can't turn a yes into a no.
     """
-    chains = chains_of(certificates)
+    # What evidence and a store both supply is one certificate: twice the same chain would have to be chosen between.
+    chains = chains_of(tuple(dict.fromkeys(certificates)))
     if len(chains) == 1:
         return chains[0]
 
