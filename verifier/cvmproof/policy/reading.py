@@ -116,7 +116,13 @@ def _extend(document: Mapping[str, object]) -> Mapping[str, object]:
         raise wrong("extends", f'"{BUILTIN_PREFIX}NAME"', base)
     if not own:
         raise wrong("policy", f"something of its own besides extends; {base} can be named directly", "nothing")
-    return _merge(read_document(builtin_bytes(base.removeprefix(BUILTIN_PREFIX)), name=base), own)
+    return _merge(_builtin_document(base), own)
+
+
+@lru_cache(maxsize=2 * len(BUILTIN_NAMES))
+def _builtin_document(name: str) -> Mapping[str, object]:
+    """Read a built-in policy's table once: every policy that extends it is merged into a copy."""
+    return read_document(builtin_bytes(name.removeprefix(BUILTIN_PREFIX)), name=name)
 
 
 # Tables whose entries are separate rules: a file that names one keeps the others. Anything else is replaced whole.
