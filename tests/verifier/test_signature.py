@@ -11,10 +11,22 @@ from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from tests.verifier.snp.recorded import ORDINARY, Case, appraise_case, each
 from tests.verifier.snp.situation import Situation, categories, ids_of_no
 
-from cvmproof.signature import P384_ORDER, load_p384_key, load_rsa_key, verify_p384, verify_pss_sha384
+from cvmproof.signature import (
+    P256_ORDER,
+    P384_ORDER,
+    load_p256_key,
+    load_p384_key,
+    load_rsa_key,
+    verify_p256,
+    verify_p384,
+    verify_pss_sha384,
+)
 from cvmproof_formats import der
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.snp.product import ProductLine
@@ -124,6 +136,58 @@ def test_what_is_no_key_or_off_the_curve_is_malformed(spki: bytes) -> None:
         load_p384_key(spki)
 
 
+# --- ECDSA on P-256 --------------------------------------------------------------------------------------------------
+
+KEY_256 = derive_key(b"a key", curve="P-256")
+PUBLIC_256 = load_p256_key(spki_of(KEY_256))
+R_256, S_256 = decode_dss_signature(KEY_256.sign(MESSAGE, ECDSA(SHA256(), deterministic_signing=True)))
+
+
+def both(r: int, s: int) -> bytes:
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+SIGNATURE_256 = both(R_256, S_256)
+BAD_256 = {
+    "r = 0": both(0, S_256), "s = 0": both(R_256, 0), "both 0": bytes(64), "r = n": both(P256_ORDER, S_256),
+    "s = n": both(R_256, P256_ORDER), "swapped": both(S_256, R_256), "n - r": both(P256_ORDER - R_256, S_256),
+    "all ones": b"\xff" * 64, "short": SIGNATURE_256[:-1], "long": SIGNATURE_256 + b"\0", "empty": b"",
+    "zero before": b"\0" + SIGNATURE_256, "little-endian": SIGNATURE_256[31::-1] + SIGNATURE_256[:31:-1],
+}  # fmt: skip
+
+
+def test_a_good_p_256_signature_passes_in_both_its_forms() -> None:
+    verify_p256(PUBLIC_256, SIGNATURE_256, MESSAGE)
+    verify_p256(PUBLIC_256, both(R_256, P256_ORDER - S_256), MESSAGE)
+
+
+@pytest.mark.parametrize("bad", BAD_256)
+def test_64_bytes_that_are_not_the_signatures_are_refused(bad: str) -> None:
+    with pytest.raises(InvalidSignature):
+        verify_p256(PUBLIC_256, BAD_256[bad], MESSAGE)
+
+
+def test_another_message_or_p_256_key_is_refused() -> None:
+    with pytest.raises(InvalidSignature):
+        verify_p256(PUBLIC_256, SIGNATURE_256, MESSAGE + b"\0")
+    with pytest.raises(InvalidSignature):
+        verify_p256(load_p256_key(spki_of(derive_key(b"another", curve="P-256"))), SIGNATURE_256, MESSAGE)
+
+
+@pytest.mark.parametrize("curve", ["P-384", "P-521"])
+def test_a_key_on_another_curve_is_none_on_p_256(curve: Curve) -> None:
+    with pytest.raises(Malformed, match="expected ECDSA on P-256"):
+        load_p256_key(spki_of(derive_key(b"a key", curve=curve)))
+
+
+@pytest.mark.parametrize("spki", [b"", b"junk", RSA.spki, spki_of(KEY_256)[:-1] + b"\0", spki_of(KEY_256) + b"\0"])
+def test_what_is_no_p_256_key_or_off_the_curve_is_malformed(spki: bytes) -> None:
+    for _ in range(2):
+        with pytest.raises(Malformed, match="public key"):
+            load_p256_key(spki)
+    assert load_p256_key(spki_of(KEY_256)) is load_p256_key(spki_of(KEY_256))
+
+
 # --- RSA-PSS ---------------------------------------------------------------------------------------------------------
 
 
@@ -211,6 +275,16 @@ def test_wycheproofs_p_384_vectors_are_judged_alike(vector: Vector) -> None:
     # As a report has them: 72 bytes each, little-endian.
     r, s = (read_component(half[::-1].ljust(COMPONENT_SIZE, b"\0")) for half in halves(vector.signature))
     check(vector, r, s)
+
+
+@pytest.mark.parametrize("vector", wycheproof("ecdsa_secp256r1_sha256_p1363_test.json"))
+def test_wycheproofs_p_256_vectors_are_judged_alike(vector: Vector) -> None:
+    key = load_p256_key(vector.spki)
+    if vector.valid:
+        verify_p256(key, vector.signature, vector.message)
+    else:
+        with pytest.raises(InvalidSignature):
+            verify_p256(key, vector.signature, vector.message)
 
 
 def halves(signature: bytes) -> tuple[bytes, bytes]:

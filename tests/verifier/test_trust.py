@@ -1,7 +1,7 @@
 """Trust roots: two compiled-in sets that never mix, and nothing else makes one."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 
 import pytest
@@ -9,11 +9,13 @@ from tests.verifier.snp.recorded import FOLDER, names, read
 from tests.verifier.snp.situation import Situation, categories, ids_of_no
 
 from cvmproof.appraisal import Verdict
-from cvmproof.trust import TrustRoots, refuse_trust_from, set_of_root
+from cvmproof.trust import TrustRoots, intel_set_of_root, refuse_trust_from, set_of_root
 from cvmproof_formats.errors import Category, Misuse
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.x509 import read_certificate
 from cvmproof_simulator.ca import ark_pins
+from cvmproof_simulator.keys.intel import checked_in_intel_keys
+from cvmproof_simulator.psp import derive_key, spki_of
 
 
 def test_the_simulated_set_pins_the_simulators_roots_and_no_other() -> None:
@@ -39,6 +41,35 @@ def test_the_production_set_pins_amds_roots() -> None:
         spki = read_certificate(read(name)).spki
         assert pins[product] == {hashlib.sha256(spki).digest()}
         assert set_of_root(product, hashlib.sha256(spki).digest()) == "production"
+
+
+def test_the_production_set_has_intels_root_key_in_full() -> None:
+    roots = TrustRoots.production()
+    # The SHA-256 that Intel's quoting library pins.
+    assert {pin.hex() for pin in roots.intel_pins} == {
+        "a0af031289f5d5d4132f9186068a7fc13628633ba235777472e29b6b6c67a49e"
+    }
+    assert roots.intel_pins == {hashlib.sha256(roots.intel_root).digest()}
+
+
+def test_each_encoding_of_intels_root_has_that_key() -> None:
+    folder = FOLDER.parent / "tdx" / "collateral" / "certs"
+    if not folder.is_dir():
+        pytest.skip("no recorded evidence: ../shared/recorded does not stand beside this checkout")
+    spkis = {read_certificate(path.read_bytes()).spki for path in folder.glob("root_*.der")}
+    assert spkis == {TrustRoots.production().intel_root}
+
+
+def test_the_simulated_set_has_the_simulators_intel_root_key() -> None:
+    assert TrustRoots.simulated().intel_root == spki_of(checked_in_intel_keys().root)
+
+
+def test_intels_root_key_belongs_to_one_set() -> None:
+    for roots in (TrustRoots.production(), TrustRoots.simulated()):
+        for pin in roots.intel_pins:
+            assert intel_set_of_root(pin) == roots.name
+    assert intel_set_of_root(bytes(32)) is None
+    assert not TrustRoots.production().intel_pins & TrustRoots.simulated().intel_pins
 
 
 def test_a_pin_is_for_its_own_product_line() -> None:
@@ -77,18 +108,28 @@ def test_there_is_no_third_set(name: str) -> None:
     assert TrustRoots.named("simulated").name == "simulated"
 
 
+def values_of(roots: TrustRoots) -> dict[str, object]:
+    return {field.name: getattr(roots, field.name) for field in fields(roots)}
+
+
 def test_ac_096_a_set_of_ones_own_is_refused() -> None:
     production, simulated = TrustRoots.production(), TrustRoots.simulated()
-    wrong = [
-        {"name": "production", "ark_pins": simulated.ark_pins},
-        {"name": "simulated", "ark_pins": production.ark_pins},
-        {"name": "mine", "ark_pins": production.ark_pins},
-        {"name": "production", "ark_pins": MappingProxyType({})},
-        {"name": "production", "ark_pins": {**production.ark_pins, ProductLine.MILAN: frozenset({bytes(32)})}},
+    key = spki_of(derive_key(b"mine", curve="P-256"))
+    wrong: list[dict[str, object]] = [
+        {"ark_pins": simulated.ark_pins},
+        {"name": "simulated"},
+        {"name": "mine"},
+        {"ark_pins": MappingProxyType({})},
+        {"ark_pins": {**production.ark_pins, ProductLine.MILAN: frozenset({bytes(32)})}},
+        {"intel_root": simulated.intel_root},
+        {"intel_pins": simulated.intel_pins},
+        {"intel_root": simulated.intel_root, "intel_pins": simulated.intel_pins},
+        {"intel_root": key, "intel_pins": frozenset({hashlib.sha256(key).digest()})},
+        {"intel_pins": production.intel_pins | simulated.intel_pins},
     ]
     for values in wrong:
         with pytest.raises(Misuse, match="trust roots are compiled in"):
-            TrustRoots(**values)  # type: ignore[arg-type]  # that is the point
+            TrustRoots(**{**values_of(production), **values})  # type: ignore[arg-type]  # that is the point
         with pytest.raises(Misuse, match="trust roots are compiled in"):
             replace(production, **values)  # type: ignore[arg-type]  # that is the point
 

@@ -1,29 +1,33 @@
-"""The two signature checks of SEV-SNP, over bytes as received.
+"""The signature checks of SEV-SNP and TDX, over bytes as received.
 
 RSA-PSS as AMD 57230 fixes it: SHA-384, MGF1 with SHA-384, a salt of exactly 48 bytes, 4096-bit keys. ECDSA on P-384
-with SHA-384 as AMD 56860 has it. Both raise `InvalidSignature`; neither returns anything.
+with SHA-384 as AMD 56860 has it; ECDSA on P-256 with SHA-256, all of Intel's. Each raises `InvalidSignature`; none
+returns anything.
 """
 
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP384R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, SECP384R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.tdx.p256 import SIGNATURE_SIZE, read_signature
 
 RSA_KEY_BITS = 4096
 PSS_SALT_SIZE = 48  # bytes
 P384_ORDER = int(
     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
 )  # SEC 2, secp384r1, n
+P256_ORDER = int("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)  # SEC 2, secp256r1, n
 
 _SHA384 = SHA384()
 _ECDSA = ECDSA(_SHA384)
+_ECDSA_SHA256 = ECDSA(SHA256())
 _PSS = PSS(mgf=MGF1(_SHA384), salt_length=PSS_SALT_SIZE)
 
 
@@ -36,6 +40,18 @@ def load_p384_key(spki: bytes) -> EllipticCurvePublicKey:
     key = _load(spki)
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP384R1):
         raise Malformed("public key: expected ECDSA on P-384")
+    return key
+
+
+@lru_cache(maxsize=1024)
+def load_p256_key(spki: bytes) -> EllipticCurvePublicKey:
+    """Load a P-256 key from its DER SubjectPublicKeyInfo; the point must lie on the curve.
+
+    Raises Malformed for anything else.
+    """
+    key = _load(spki)
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        raise Malformed("public key: expected ECDSA on P-256")
     return key
 
 
@@ -59,6 +75,19 @@ def verify_p384(key: EllipticCurvePublicKey, r: int, s: int, message: bytes) -> 
     if not (0 < r < P384_ORDER and 0 < s < P384_ORDER):
         raise InvalidSignature
     key.verify(encode_dss_signature(r, s), message, _ECDSA)
+
+
+def verify_p256(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -> None:
+    """Check an ECDSA signature given as r || s, 64 bytes, big-endian.
+
+    Raises InvalidSignature, also for another length and for integers outside 1 to n - 1.
+    """
+    if len(signature) != SIGNATURE_SIZE:
+        raise InvalidSignature
+    r, s = read_signature(signature)
+    if not (0 < r < P256_ORDER and 0 < s < P256_ORDER):
+        raise InvalidSignature
+    key.verify(encode_dss_signature(r, s), message, _ECDSA_SHA256)
 
 
 def verify_pss_sha384(spki: bytes, signature: bytes, message: bytes) -> None:

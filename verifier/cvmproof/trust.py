@@ -1,4 +1,7 @@
-"""Trust roots: AMD's root keys, pinned by SHA-256 of their SubjectPublicKeyInfo, compiled in.
+"""Trust roots: AMD's root keys, pinned by SHA-256 of their SubjectPublicKeyInfo, and Intel's as it is, compiled in.
+
+Intel's is there in full because its own responses may leave the root certificate out: what it signed can be verified
+without one.
 
 There are two sets. `production` holds the vendors' keys. `simulated` holds keys whose private halves are published with
 the simulator; it is used only when a flag or an argument names it. The sets never mix, and nothing else makes one.
@@ -6,9 +9,11 @@ the simulator; it is used only when a flag or an argument names it. The sets nev
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Self
 
+from cvmproof_formats.binding import SPKI_PREFIX
 from cvmproof_formats.errors import Category, Misuse
 from cvmproof_formats.snp.product import ProductLine
 
@@ -19,12 +24,34 @@ _AMD_ROOT_KEYS = {
     ProductLine.TURIN: "4f125410563a2ab9a50356f9243f6fe0b6f73de98603f53f90339c70e9d7ad08",
 }
 
+# The key of "Intel SGX Root CA", one in all three encodings of its certificate: x and y of its point on P-256.
+_INTEL_ROOT_KEY = (
+    "0ba9c4c0c0c86193a3fe23d6b02cda10a8bbd4e88e48b4458561a36e705525f567918e2edc88e40d860bd0cc4ee26aacc988e505a953558c"
+    "453f6b0904ae7394"
+)
+
 # The PUBLIC TEST KEYs of cvmproof_simulator: anybody can sign with them.
 _SIMULATED_ROOT_KEYS = {
     ProductLine.MILAN: "4e31e4e4a366f68ace69b2972ef9c212a37dca8419c95952de2c1197ee796f6a",
     ProductLine.GENOA: "ee804ea82496fa5a4ec6c7f42d30817b0c6faf6438b7d7f837d4acc35ceec114",
     ProductLine.TURIN: "9a25be256cd78bcfd2b275aa1faa773df940d1f402b2964ed5a2fb89b99c9f63",
 }
+_SIMULATED_INTEL_ROOT_KEY = (
+    "09e1f8ed2cccd63a649f368769af28879cb1bcfb92d7b5367cc6ac70e5506c26a74acbf79b545802ce27239c6c5671fba84e9bb98449649e"
+    "d1c47048913b8348"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """What is compiled in for one set."""
+
+    ark_pins: Mapping[ProductLine, frozenset[bytes]]
+    intel_root: bytes
+
+    @property
+    def intel_pins(self) -> frozenset[bytes]:
+        return frozenset({sha256(self.intel_root).digest()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,21 +60,29 @@ class TrustRoots:
 
     name: str
     ark_pins: Mapping[ProductLine, frozenset[bytes]]
+    intel_root: bytes
+    """SubjectPublicKeyInfo (DER, 91 bytes) of the key of "Intel SGX Root CA"."""
+    intel_pins: frozenset[bytes]
+    """SHA-256 of `intel_root`, by which a root certificate is known."""
 
     def __post_init__(self) -> None:
         known = _COMPILED_IN.get(self.name)
-        if known is None or self.ark_pins != known:
+        if known is None or (self.ark_pins, self.intel_root, self.intel_pins) != (
+            known.ark_pins,
+            known.intel_root,
+            known.intel_pins,
+        ):
             raise Misuse("trust roots are compiled in: use TrustRoots.production() or TrustRoots.simulated()")
 
     @classmethod
     def production(cls) -> Self:
-        """AMD's own root keys."""
-        return cls(name="production", ark_pins=_COMPILED_IN["production"])
+        """The vendors' own root keys."""
+        return cls.named("production")
 
     @classmethod
     def simulated(cls) -> Self:
         """The simulator's root keys; everything accepted under them is marked `simulated`."""
-        return cls(name="simulated", ark_pins=_COMPILED_IN["simulated"])
+        return cls.named("simulated")
 
     @classmethod
     def named(cls, name: str) -> Self:
@@ -57,12 +92,18 @@ class TrustRoots:
         """
         if name not in _COMPILED_IN:
             raise Misuse(f"trust set: expected production or simulated, got {name!r}")
-        return cls(name=name, ark_pins=_COMPILED_IN[name])
+        keys = _COMPILED_IN[name]
+        return cls(name=name, ark_pins=keys.ark_pins, intel_root=keys.intel_root, intel_pins=keys.intel_pins)
 
 
 def set_of_root(product: ProductLine, spki_sha256: bytes) -> str | None:
     """Name the compiled-in set that pins this key as the root of this product line, if any does."""
-    return next((name for name, pins in _COMPILED_IN.items() if spki_sha256 in pins[product]), None)
+    return next((name for name, keys in _COMPILED_IN.items() if spki_sha256 in keys.ark_pins[product]), None)
+
+
+def intel_set_of_root(spki_sha256: bytes) -> str | None:
+    """Name the compiled-in set that pins this key as Intel's root, if any does."""
+    return next((name for name, keys in _COMPILED_IN.items() if spki_sha256 in keys.intel_pins), None)
 
 
 def refuse_trust_from(source: str, value: str) -> None:
@@ -79,4 +120,13 @@ def _pins(keys: Mapping[ProductLine, str]) -> Mapping[ProductLine, frozenset[byt
     return MappingProxyType({product: frozenset({bytes.fromhex(key)}) for product, key in keys.items()})
 
 
-_COMPILED_IN = MappingProxyType({"production": _pins(_AMD_ROOT_KEYS), "simulated": _pins(_SIMULATED_ROOT_KEYS)})
+def _keys(arks: Mapping[ProductLine, str], intel_root: str) -> _Keys:
+    return _Keys(ark_pins=_pins(arks), intel_root=SPKI_PREFIX + bytes.fromhex(intel_root))
+
+
+_COMPILED_IN = MappingProxyType(
+    {
+        "production": _keys(_AMD_ROOT_KEYS, _INTEL_ROOT_KEY),
+        "simulated": _keys(_SIMULATED_ROOT_KEYS, _SIMULATED_INTEL_ROOT_KEY),
+    }
+)
