@@ -5,12 +5,12 @@ import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import calls, footprint, material, processes, setting_up, startup
+from benchmarks import calls, fleet, footprint, material, processes, setting_up, startup
 from benchmarks.rounds import Figure, paired
 
 
 def measure() -> list[Figure]:
-    """Measure all figures; takes over a minute."""
+    """Measure all figures; takes over two minutes."""
     warm = paired(
         "warm appraisal over the bare P-384 verification in it",
         material.appraise,
@@ -31,7 +31,7 @@ def measure() -> list[Figure]:
         for fresh, how in ((False, "keys loaded before"), (True, "keys loaded with them"))
     ]
     agent = [*calls.measure(), *setting_up.measure(), *footprint.measure()]
-    return [warm, *cold, *processes.measure(), *startup.measure(), *agent]
+    return [warm, *cold, *processes.measure(), *startup.measure(), *agent, *fleet.measure()]
 
 
 def main() -> None:

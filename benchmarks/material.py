@@ -23,10 +23,8 @@ PSP = SoftwarePsp(ProductLine.GENOA)
 REPORT = PSP.report(REPORT_DATA)
 CERTIFICATES = PSP.certificates()
 CRL = PSP.authorities.crl(this_update=datetime(2026, 11, 1, tzinfo=UTC))
-POLICY = cvmproof.read_policy(
-    f'extends = "builtin:recommended"\n[snp]\nmeasurements = ["{SIMULATED_MEASUREMENT.hex()}"]\n'.encode(),
-    name="benchmark",
-)
+POLICY_TEXT = f'extends = "builtin:recommended"\n[snp]\nmeasurements = ["{SIMULATED_MEASUREMENT.hex()}"]\n'.encode()
+POLICY = cvmproof.read_policy(POLICY_TEXT, name="benchmark")
 COLLATERAL = cvmproof.Collateral(
     certificates=CERTIFICATES[1:], crls=(cvmproof.Crl(der=CRL, kind=KeyKind.VCEK),)
 )  # what a store holds between appraisals
