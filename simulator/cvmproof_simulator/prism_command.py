@@ -58,7 +58,7 @@ cvm_id, and the words for status, state, provider and cc_platform are others. No
     "cvms",
     multiple=True,
     metavar="NAME=AGENT_URL[,POLICYFILE]",
-    help="A CVM that is there from the start; may be said again.",
+    help="A CVM that is there from the start, its name its id too; may be said again.",
 )
 def prism(*, listen: str, domain: str | None, token_file: str | None, spelling: str, cvms: tuple[str, ...]) -> None:
     """Serve, and say where."""
@@ -128,7 +128,7 @@ def _add(fake: FakePrism, text: str) -> None:
     if not (name and equals and url) or (comma and not file):
         raise Misuse(f"--cvm {text[:200]!r}: expected NAME=AGENT_URL or NAME=AGENT_URL,POLICYFILE")
     policy = _read(Path(file), _LARGEST_POLICY, what="--cvm: policy") if comma else None
-    fake.add(name, agent_url=url, policy=policy)
+    fake.add(name, id=name, agent_url=url, policy=policy)
 
 
 def _lines(fake: FakePrism, token_file: Path, spelling: str) -> Iterator[str]:
@@ -152,12 +152,13 @@ def _told_to_end() -> Iterator[Event]:
     def tell(*_: object) -> None:
         told.set()
 
-    with _handling(signal.SIGINT, tell), _handling(signal.SIGTERM, tell):
+    with handling(signal.SIGINT, tell), handling(signal.SIGTERM, tell):
         yield told
 
 
 @contextmanager
-def _handling(number: signal.Signals, handler: Callable[..., None]) -> Iterator[None]:
+def handling(number: signal.Signals, handler: Callable[..., None]) -> Iterator[None]:
+    """Handle a signal so, and afterwards as before."""
     before = signal.signal(number, handler)
     try:
         yield
