@@ -42,9 +42,9 @@ venv: .venv/.dev
 
 # --- look ------------------------------------------------------------------------------------------------------------
 demo:
-	@echo '[1/8] Installing what the lock file names into .venv'
-	@$(MAKE) --no-print-directory .venv/.demo
-	@$(BIN)/cvmproof-simulator demo $(if $(KEEP),--keep)
+	@echo '[1/5] Installing what the lock file names into .venv'
+	@$(MAKE) --no-print-directory --silent .venv/.demo
+	@$(BIN)/cvmproof-simulator demo --first-step 2 $(if $(KEEP),--keep)
 
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks

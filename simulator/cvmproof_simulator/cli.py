@@ -1,11 +1,13 @@
 """`cvmproof-simulator`: SIMULATED machines to try the verifier with; no production trust set accepts their roots."""
 
+import signal
 import sys
+from contextlib import ExitStack
 from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import Final, Never, cast
 
 import click
 
@@ -14,11 +16,13 @@ from cvmproof_formats.errors import CvmproofError, Malformed, Misuse
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import AttestationReport
 from cvmproof_simulator.evidence import collateral_files, nonce_evidence
-from cvmproof_simulator.prism_command import prism
+from cvmproof_simulator.prism_command import handling, prism
 from cvmproof_simulator.psp import ReportFields, SoftwarePsp
 
 _NOTE = "SIMULATED: the keys are public; only --trust simulated accepts this"
 _MISUSE = 1
+# Windows has no SIGHUP.
+_ENDING: Final = [each for each in signal.Signals if each.name in {"SIGINT", "SIGTERM", "SIGHUP"}]
 _KINDS = {field.name: field.type for field in fields(AttestationReport)}
 _FIELDS = ReportFields.__optional_keys__
 
@@ -44,18 +48,29 @@ cli.add_command(prism)
 
 
 @cli.command()
-@click.option("--keep", is_flag=True, help="Leave the fake KDS and the files in place until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Leave the CVMs, the fakes and the files in place until Ctrl-C.")
 @click.option("--no-color", is_flag=True, help="No colours.")
 @click.option(
-    "--first-step", type=int, default=2, hidden=True, help="Number of the first step: `make demo` has one before."
+    "--first-step", type=int, default=1, hidden=True, help="Number of the first step: `make demo` has one before."
 )
 def demo(*, keep: bool, no_color: bool, first_step: int) -> None:
-    """Show the verifier accept a machine and refuse four frauds, with every reason."""
+    """Show the verifier accept a CVM that an API lists, and refuse another one and a relay, with every reason."""
     if find_spec("grpc_health") is None:
         raise Misuse("the demo runs an agent: pip install 'cvmproof[agent]'")
-    from cvmproof_simulator.demo import Demo  # noqa: PLC0415 -- starts a server, which other commands do without
+    with ExitStack() as handlers:
+        for number in _ENDING:
+            handlers.enter_context(handling(number, _end))
+        from cvmproof_simulator.demo import Demo  # noqa: PLC0415 -- starts servers, which other commands do without
 
-    sys.exit(Demo(keep=keep, color=not no_color and sys.stdout.isatty(), first_step=first_step).run())
+        status = Demo(keep=keep, color=not no_color and sys.stdout.isatty(), first_step=first_step).run()
+    sys.exit(status)
+
+
+def _end(*_: object) -> Never:
+    """Begin to clean up; nothing interrupts that again."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @cli.command()

@@ -76,7 +76,7 @@ def test_the_demo_is_started_with_its_options(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("cvmproof_simulator.demo.Demo", Demo)
     assert run(monkeypatch, "demo", "--no-color", "--keep") == 0
-    assert started == [{"keep": True, "color": False, "first_step": 2}]
+    assert started == [{"keep": True, "color": False, "first_step": 1}]
 
 
 def test_the_demo_says_what_to_install_where_the_agent_can_not_run(
