@@ -1,14 +1,18 @@
 """Collateral as a value: what the appraisal is handed beside the evidence, none of it believed yet."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 from cvmproof_formats.snp.product import KeyKind
+from cvmproof_formats.tdx.signed_json import Signed
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crl:
-    """A revocation list as received; `kind` is the chain it was kept for, None for a loose file."""
+    """One of AMD's revocation lists as received; `kind` is the chain it was kept for, None for a loose file."""
 
     der: bytes
     kind: KeyKind | None = None
@@ -16,15 +20,28 @@ class Crl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collateral:
-    """Certificates (DER) and revocation lists, as received: the appraisal verifies what it uses."""
+    """Certificates and Intel's revocation lists (DER), and what else there is, as received.
+
+    Nothing in it is verified: the appraisal verifies what it uses.
+    """
 
     certificates: tuple[bytes, ...] = ()
     crls: tuple[Crl, ...] = ()
+    intel_crls: tuple[bytes, ...] = ()
+    tcb_infos: tuple[Signed, ...] = ()
+    qe_identities: tuple[Signed, ...] = ()
 
     def merged(self, *others: Self) -> "Collateral":
         """Put this and other collateral together, in order, each object once."""
         every = (self, *others)
         return Collateral(
-            certificates=tuple(dict.fromkeys(der for one in every for der in one.certificates)),
-            crls=tuple(dict.fromkeys(crl for one in every for crl in one.crls)),
+            certificates=_each_once(one.certificates for one in every),
+            crls=_each_once(one.crls for one in every),
+            intel_crls=_each_once(one.intel_crls for one in every),
+            tcb_infos=_each_once(one.tcb_infos for one in every),
+            qe_identities=_each_once(one.qe_identities for one in every),
         )
+
+
+def _each_once(several: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(one for found in several for one in found))
