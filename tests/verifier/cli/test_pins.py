@@ -1,6 +1,7 @@
 """--pin: what it may name."""
 
 import pytest
+from tests.verifier.policy.tables import snp
 
 from cvmproof.cli.pins import read_pins
 from cvmproof.errors import Misuse
@@ -14,9 +15,9 @@ CHIP = SoftwarePsp(ProductLine.GENOA).chip_id
 def test_pins_are_a_policy_of_the_operator_and_demand_nothing_else() -> None:
     (policy,) = read_pins([f"machine:{CHIP.hex()}", f"instance:{'11' * 32}"])
     assert (policy.name, policy.authority) == ("--pin", Authority.OPERATOR)
-    assert policy.snp.chip_ids == {CHIP}
-    assert policy.snp.report_ids == {b"\x11" * 32}
-    assert not policy.snp.constrains_software
+    assert snp(policy).chip_ids == frozenset({CHIP})
+    assert snp(policy).report_ids == frozenset({b"\x11" * 32})
+    assert not policy.constrains_software
 
 
 def test_no_pin_is_no_policy() -> None:

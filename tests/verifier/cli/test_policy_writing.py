@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.verifier.policy.tables import snp
 
 from cvmproof.policy.reading import read_policy
 from cvmproof_formats.snp.product import KeyKind, ProductLine
@@ -21,8 +22,8 @@ def test_a_new_policy_completes_the_recommended_one(run: Run, folder: Path) -> N
     ran = run(*NEW, *measurements, "--pin-chip", "ef" * 64, "-o", folder / "new.toml")
     assert ran.code == 0
     policy = read_policy((folder / "new.toml").read_bytes(), name="new")
-    assert policy.snp.measurements == frozenset({b"\xab" * 48, b"\xcd" * 48})
-    assert policy.snp.chip_ids == frozenset({b"\xef" * 64})
+    assert snp(policy).measurements == frozenset({b"\xab" * 48, b"\xcd" * 48})
+    assert snp(policy).chip_ids == frozenset({b"\xef" * 64})
 
 
 def test_a_new_policy_goes_to_standard_output(run: Run) -> None:
@@ -91,8 +92,8 @@ def test_a_policy_from_evidence_accepts_that_evidence(
 def test_a_policy_from_evidence_names_its_software_and_no_lower_floor(run: Run, folder: Path) -> None:
     ran = run("policy", "from-evidence", folder / "good.json")
     policy = read_policy(ran.stdout.encode(), name="written")
-    assert policy.snp.measurements == frozenset({SIMULATED_MEASUREMENT})
-    assert policy.snp.floor_for(ProductLine.GENOA, None).hex() == "0a00000000001b56"
+    assert snp(policy).measurements == frozenset({SIMULATED_MEASUREMENT})
+    assert snp(policy).floor_for(ProductLine.GENOA, None).hex() == "0a00000000001b56"
 
 
 def test_a_floor_below_the_recommended_one_is_said(run: Run, folder: Path) -> None:

@@ -181,4 +181,4 @@ def test_asyncio_is_refused_the_same(stage: Scene) -> None:
     assert caught.value.__notes__
     with pytest.raises(Misuse, match="control plane alone"):
         asyncio.run(appraised(stage, floors=()))
-    assert FLOOR.snp.constrains_software
+    assert FLOOR.constrains_software

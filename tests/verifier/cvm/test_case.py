@@ -8,6 +8,7 @@ from typing import Unpack
 
 import pytest
 from tests.verifier.cvm.scene import FLOOR, POLICY, SIGNED_ONLY, TRUST, DemandChanges, policy_bytes, signed
+from tests.verifier.policy.tables import snp
 from tests.verifier.snp.situation import Situation
 
 from cvmproof.appraisal import Appraisal
@@ -106,8 +107,8 @@ def test_which_machine_it_was_the_first_time_is_demanded_from_then_on_ac_048(ope
     assert not again.first_use
     pin = again.policies[-1]
     assert (pin.name, pin.authority) == ("--pin first-use", Authority.FIRST_USE)
-    assert pin.snp.chip_ids == frozenset({ACCEPTED.claims.report.chip_id})
-    assert pin.snp.report_ids == frozenset({ACCEPTED.claims.report.report_id})
+    assert snp(pin).chip_ids == frozenset({ACCEPTED.claims.report.chip_id})
+    assert snp(pin).report_ids == frozenset({ACCEPTED.claims.report.report_id})
     assert names(open_()) == ["prism:cvm-1", "floor"]
 
 
@@ -129,8 +130,8 @@ def test_a_machine_whose_chip_is_hidden_is_known_by_its_launch(open_: Open, mark
         pytest.fail(f"{[str(check) for check in hidden.failed]}")
     remember_accepted(open_(pin_first_use=True), hidden, marks)
     pin = open_(pin_first_use=True).policies[-1]
-    assert not pin.snp.constrains("chip_ids")
-    assert pin.snp.constrains("report_ids")
+    assert not snp(pin).constrains("chip_ids")
+    assert snp(pin).constrains("report_ids")
 
 
 def test_nothing_is_remembered_of_what_was_not_accepted(open_: Open, marks: Marks) -> None:

@@ -1,6 +1,7 @@
 """A policy of pins alone: it takes the machine it names, refuses another, and asks for nothing else."""
 
 import pytest
+from tests.verifier.policy.tables import snp
 from tests.verifier.snp.situation import REPORT_DATA, Situation, categories
 
 from cvmproof.appraisal import Pin, Verdict
@@ -32,9 +33,9 @@ def test_what_it_names_is_taken_and_something_else_is_not_ac_046(named: dict[str
 
 def test_it_asks_for_no_software_and_for_no_setting() -> None:
     policy = pins(chip_ids=[REPORT.chip_id])
-    assert not policy.snp.constrains_software
+    assert not policy.constrains_software
     assert policy.authority is Authority.FIRST_USE
-    assert not policy.snp.constrains("guest_policy.debug")
+    assert not snp(policy).constrains("guest_policy.debug")
 
 
 def test_a_pin_of_another_length_is_refused() -> None:

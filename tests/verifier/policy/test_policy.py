@@ -1,15 +1,18 @@
 """Whose word a policy is, and that a policy is what it was read as."""
 
-from dataclasses import FrozenInstanceError
+import json
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
+from tests.verifier.policy.tables import snp
 
 from cvmproof.policy.policy import VERSION, Authority, Revocation
-from cvmproof.policy.reading import builtin_policy
+from cvmproof.policy.reading import builtin_policy, read_policy
+from cvmproof_formats.errors import Misuse
 
 
 def test_authorities_stand_in_order_weakest_first() -> None:
-    assert list(Authority) == ["control-plane", "operator-signed", "operator"]
+    assert list(Authority) == ["control-plane", "first-use", "operator-signed", "operator"]
 
 
 def test_revocation_is_required_or_if_available_and_never_off() -> None:
@@ -22,4 +25,31 @@ def test_a_policy_does_not_change_after_it_was_read() -> None:
     with pytest.raises(FrozenInstanceError):
         policy.revocation = Revocation.REQUIRED  # type: ignore[misc]  # that is the point
     with pytest.raises(TypeError):
-        policy.snp.guest_policy["debug"] = "any"  # type: ignore[index]  # that is the point
+        snp(policy).guest_policy["debug"] = "any"  # type: ignore[index]  # that is the point
+
+
+def test_a_policy_has_rules_for_a_technology_at_least_ac_088() -> None:
+    policy = builtin_policy("genuine")
+    assert replace(policy, tdx=None).snp is policy.snp
+    assert replace(policy, snp=None).tdx is policy.tdx
+    with pytest.raises(Misuse, match="rules for SEV-SNP, TDX or both, got none"):
+        replace(policy, snp=None, tdx=None)
+
+
+SNP, TDX = {"measurements": ["a1" * 48]}, {"mr_tds": ["a1" * 48]}
+
+
+@pytest.mark.parametrize(
+    ("tables", "named"),
+    [
+        ({"snp": SNP}, True),
+        ({"tdx": TDX}, True),
+        ({"snp": SNP, "tdx": TDX}, True),
+        ({"snp": SNP, "tdx": {"mr_tds": "any"}}, False),
+        ({"snp": {"measurements": "any"}, "tdx": TDX}, False),
+        ({"tdx": {"mr_tds": "any", "rtmr1": ["a1" * 48]}}, False),
+    ],
+)
+def test_software_is_named_only_if_it_is_with_every_technology(tables: dict[str, object], *, named: bool) -> None:
+    data = json.dumps({"extends": "builtin:recommended", **tables}).encode()
+    assert read_policy(data, name="p").constrains_software is named

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.verifier.policy.tables import snp, tdx
 from tests.verifier.snp.situation import Situation, categories, ids_of_no, ids_of_open
 
 from cvmproof.appraisal import Verdict
@@ -122,7 +123,11 @@ def test_ac_084_a_name_that_is_not_known_is_refused_wherever_it_stands(path: str
     refused(changed(path + "mesurements", "any"), "mesurements.* is not known")
 
 
-@pytest.mark.parametrize("path", every_place(GENUINE))
+# A policy may do without one of the two, and then refuses that technology.
+TECHNOLOGIES = ("snp", "tdx")
+
+
+@pytest.mark.parametrize("path", [path for path in every_place(GENUINE) if path not in TECHNOLOGIES])
 def test_nothing_is_optional_by_omission(path: str) -> None:
     refused(without(path), "missing")
 
@@ -215,9 +220,9 @@ def test_ac_086_a_policy_made_to_be_slow_is_refused_soon(data: bytes) -> None:
 def test_dots_in_strings_and_comments_are_no_keys() -> None:
     names = ", ".join(f'"CN={"a." * 30}{i}"' for i in range(3))
     data = f"extends = \"builtin:genuine\" # {'.' * 50}\n[snp]\ncsp_ids = [{names}, 'CN={'.' * 40}']\n"
-    policy = read_policy(data.encode(), name="p")
-    assert policy.snp.csp_ids is not ANY
-    assert len(policy.snp.csp_ids) == 4
+    rules = snp(read_policy(data.encode(), name="p"))
+    assert rules.csp_ids is not ANY
+    assert len(rules.csp_ids) == 4
     deepest = f'extends = "builtin:genuine"\n{".".join(["a"] * (KEY_LIMIT + 1))} = 1\n'
     refused(deepest.encode(), "is not known")
     refused(deepest.replace("a.a", "a.a.a", 1).encode(), "dots in a line")
@@ -321,19 +326,19 @@ def test_extends_is_not_followed_twice() -> None:
 def test_a_file_that_extends_keeps_what_it_does_not_say() -> None:
     base = builtin_policy("genuine")
     own = read_policy(b'extends = "builtin:genuine"\nvalid_for = 60\n[snp]\nvmpls = [0]\n', name="own")
-    assert (own.valid_for, own.snp.vmpls) == (60, frozenset({0}))
+    assert (own.valid_for, snp(own).vmpls) == (60, frozenset({0}))
     assert own.revocation is base.revocation
-    assert own.snp.products == base.snp.products
-    assert own.snp.guest_policy == base.snp.guest_policy
+    assert snp(own).products == snp(base).products
+    assert snp(own).guest_policy == snp(base).guest_policy
 
 
 @pytest.mark.parametrize(
     ("table", "name"), [("products", "Milan"), ("guest_policy", "smt"), ("platform_info", "tsme_en")]
 )
 def test_tables_of_separate_rules_are_merged_rule_by_rule(table: str, name: str) -> None:
-    base = getattr(builtin_policy("genuine").snp, table)
+    base = getattr(snp(builtin_policy("genuine")), table)
     data = f'extends = "builtin:genuine"\n[snp.{table}]\n{name} = "forbidden"\n'.encode()
-    merged = getattr(read_policy(data, name="own").snp, table)
+    merged = getattr(snp(read_policy(data, name="own")), table)
     assert {key: value for key, value in merged.items() if base[key] != value} == {name: "forbidden"}
 
 
@@ -349,10 +354,11 @@ def test_a_table_of_floors_is_replaced_as_a_whole() -> None:
 def test_json_and_toml_say_the_same() -> None:
     toml, as_json = builtin_policy("genuine"), read_policy(json.dumps(GENUINE).encode(), name="builtin:genuine")
     for name in Policy.__dataclass_fields__:
-        if name not in {"digest", "snp"}:
+        if name not in {"digest", *TECHNOLOGIES}:
             assert getattr(toml, name) == getattr(as_json, name)
-    for name in type(toml.snp).__dataclass_fields__:
-        assert getattr(toml.snp, name) == getattr(as_json.snp, name)
+    for rules, same in ((snp(toml), snp(as_json)), (tdx(toml), tdx(as_json))):
+        for name in rules.__dataclass_fields__:
+            assert getattr(rules, name) == getattr(same, name)
 
 
 def test_a_policy_knows_its_bytes_and_whose_word_it_is() -> None:
@@ -388,26 +394,36 @@ def test_a_document_is_a_table_and_read_no_further() -> None:
     assert read_document(b'{"anything": 1}', name="p") == {"anything": 1}
 
 
-def test_ac_088_a_policy_without_snp_table_is_refused() -> None:
-    refused(without("snp"), "snp missing")
-    refused(changed("snp", {}), "missing")
-    refused(json.dumps({"extends": "builtin:genuine", "snp": "any"}).encode())
+@pytest.mark.parametrize(("table", "other"), [("snp", "tdx"), ("tdx", "snp")])
+def test_ac_088_a_technology_without_table_is_refused_and_one_table_there_must_be(table: str, other: str) -> None:
+    policy = read_policy(without(other), name="p")
+    assert getattr(policy, table) is not None
+    assert getattr(policy, other) is None
+    neither = {name: value for name, value in GENUINE.items() if name not in {table, other}}
+    refused(json.dumps(neither).encode(), "snp and tdx missing: it takes no technology at all")
+
+
+@pytest.mark.parametrize("table", ["snp", "tdx"])
+def test_ac_088_a_table_says_something(table: str) -> None:
+    refused(changed(table, {}), "missing")
+    for nothing in ("any", None, list[object](), 1):
+        refused(json.dumps({"extends": "builtin:genuine", table: nothing}).encode(), f"{table}: expected a table")
 
 
 # --- the built-in policies -------------------------------------------------------------------------------------------
 
 
 def test_genuine_says_nothing_about_software_privilege_level_or_floor() -> None:
-    policy = builtin_policy("genuine")
+    policy, rules = builtin_policy("genuine"), snp(builtin_policy("genuine"))
     assert policy.revocation is Revocation.IF_AVAILABLE
-    assert not policy.snp.constrains_software
-    assert policy.snp.vmpls is policy.snp.tcb_floor is policy.snp.measurements is policy.snp.chip_ids is ANY
-    assert policy.snp.products_taken == set(ProductLine)
+    assert not policy.constrains_software
+    assert rules.vmpls is rules.tcb_floor is rules.measurements is rules.chip_ids is ANY
+    assert rules.products_taken == set(ProductLine)
     demanded = {
         check.id for check in Situation(revocation="if-available").appraise().checks
         if check.question.rule and check.outcome == "pass"
     }  # fmt: skip
-    assert demanded == {
+    assert demanded - {"policy.tee"} == {
         "snp.crl.signature", "snp.crl.current", "snp.crl.revoked", "snp.product", "snp.signing_key",
         "snp.firmware.committed", "snp.guest_policy.debug", "snp.platform_info.unknown",
     }  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.verifier.policy.tables import snp
 from tests.verifier.snp.situation import Situation, categories, ids_of_no, ids_of_open
 
 from cvmproof.appraisal import Appraisal, Verdict
@@ -479,7 +480,7 @@ def test_both_kinds_of_key_are_told_apart_by_the_flags() -> None:
 def test_ac_027_a_policy_made_without_a_value_for_the_line_accepts_nothing_of_it(rule: str, question: str) -> None:
     policy = GOOD.policy
     changes: dict[str, object] = {rule: {"Milan": 1}}
-    made = replace(policy, snp=replace(policy.snp, **changes))  # type: ignore[arg-type]  # reading refuses such a one
+    made = replace(policy, snp=replace(snp(policy), **changes))  # type: ignore[arg-type]  # reading refuses such a one
     appraisal = GOOD.appraise(made)
     assert appraisal.verdict is Verdict.REJECTED
     assert question in ids_of_no(appraisal)

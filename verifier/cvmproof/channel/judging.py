@@ -66,7 +66,7 @@ def require_software(policies: Sequence[Policy], *, any_software: bool) -> None:
     """Refuse policies none of which says which software may run; raises Misuse."""
     if not policies or not all(isinstance(policy, Policy) for policy in policies):
         raise Misuse("policies: expected one or more Policy objects")
-    if not any_software and not any(policy.snp.constrains_software for policy in policies):
+    if not any_software and not any(policy.constrains_software for policy in policies):
         raise Misuse(
             "no policy says which software may run: whoever has such a machine could answer",
             hint="name measurements, ID keys or author keys in the policy, or say that any software will do",

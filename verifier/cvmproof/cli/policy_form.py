@@ -95,6 +95,6 @@ def _form(data: bytes, cvm: str, statement: PolicyStatement | ClaimedStatement |
     return PolicyForm(
         form="json" if data.lstrip(b" \t\r\n").startswith(b"{") else "toml",
         text=data.decode("utf-8", "replace"),
-        constrains_software=policy.snp.constrains_software,
+        constrains_software=policy.constrains_software,
         statement=statement,
     )

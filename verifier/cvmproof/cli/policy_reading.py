@@ -30,7 +30,7 @@ def check(file: str, *, policy_key: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         write_json({"schema": SCHEMA, **_summary(policy), **shown.document()})
         return ExitCode.ACCEPTED
-    software = "" if policy.snp.constrains_software else "it says nothing about which software may run\n"
+    software = "" if policy.constrains_software else "it says nothing about which software may run\n"
     open_names = left_open(policy)
     write_text(
         f"{escape(policy.name)}: a policy of version 1, SHA-256 {policy.digest.hex()}\n"
@@ -89,7 +89,7 @@ def _summary(policy: Policy) -> dict[str, object]:
     return {
         "name": escape(policy.name),
         "sha256": policy.digest.hex(),
-        "constrains_software": policy.snp.constrains_software,
+        "constrains_software": policy.constrains_software,
         "left_open": list(left_open(policy)),
     }
 

@@ -22,7 +22,7 @@ def require_word(policies: Sequence[Policy], *, trust_control_plane: bool, any_s
     Raises Misuse; also where none says it at all, unless `any_software`.
     """
     require_software(policies, any_software=any_software)
-    naming = [policy for policy in policies if policy.snp.constrains_software]
+    naming = [policy for policy in policies if policy.constrains_software]
     if naming and not trust_control_plane and all(policy.authority is Authority.CONTROL_PLANE for policy in naming):
         message = "which software may run is the word of the control plane alone, which also names the address"
         raise Misuse(message, hint=_HINT)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cvmproof.errors import Misuse
 from cvmproof.policy.snp_rules import SnpRules
+from cvmproof.policy.tdx_rules import TdxRules
 
 VERSION = 1
 
@@ -32,6 +34,7 @@ class Authority(StrEnum):
 class Policy:
     """One policy as read: `digest` is SHA-256 of the bytes it came in, `valid_for` the seconds an acceptance lasts.
 
+    `snp` and `tdx` are its rules for each technology, at least one; a technology without rules is refused.
     `expires_at` is where its signature ends, if it has one that does; no acceptance lasts longer.
     """
 
@@ -40,5 +43,15 @@ class Policy:
     authority: Authority
     revocation: Revocation
     valid_for: int
-    snp: SnpRules
+    snp: SnpRules | None = None
+    tdx: TdxRules | None = None
     expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.snp is None and self.tdx is None:
+            raise Misuse(f"policy {self.name}: expected rules for SEV-SNP, TDX or both, got none")
+
+    @property
+    def constrains_software(self) -> bool:
+        """Whether it says which software may run, with each technology that it takes."""
+        return all(rules.constrains_software for rules in (self.snp, self.tdx) if rules is not None)

@@ -1,6 +1,8 @@
 """Policies read from TOML or JSON, strictly: unknown, missing, repeated or ill-typed values, empty files are refused.
 
-`extends = "builtin:NAME"` takes from a built-in policy what the file itself does not say, table by table.
+`extends = "builtin:NAME"` takes from a built-in policy what the file itself does not say, table by table. A file that
+has a table for one technology takes only those that it has tables for: the built-in policies leave the software of each
+open, and whoever names the software of one has not asked for any software of another.
 """
 
 import hashlib
@@ -13,6 +15,7 @@ from pathlib import Path
 import cvmproof_policies
 from cvmproof.policy.policy import VERSION, Authority, Policy, Revocation
 from cvmproof.policy.snp_rules import read_snp_rules
+from cvmproof.policy.tdx_rules import read_tdx_rules
 from cvmproof.policy.values import choice, integer, refuse_unknown, require_names, wrong
 from cvmproof_formats.encoding import read_json, require_size
 from cvmproof_formats.errors import Malformed, Misuse
@@ -26,7 +29,10 @@ _FOLDER = Path(cvmproof_policies.__file__).parent
 KEY_LIMIT = 32  # dots in a line; a key of a policy has three
 # An open string ends with its line, so that looking for them takes linear time; tomllib refuses it soon enough.
 _TOML_STRING = re.compile(rb'"(?:[^"\\\n]|\\.)*"?|\'[^\'\n]*\'?')
-_NAMES = ("version", "revocation", "valid_for", "snp")
+_SETTINGS = ("version", "revocation", "valid_for")
+# By the table of each technology: the rule that says which software may run, and what `policy new` calls it.
+_SOFTWARE = {"snp": ("measurements", "--measurement"), "tdx": ("mr_tds", "--mrtd")}
+_NAMES = (*_SETTINGS, *_SOFTWARE)
 
 
 def read_policy(data: bytes, *, name: str, authority: Authority = Authority.OPERATOR) -> Policy:
@@ -47,7 +53,8 @@ def read_policy(data: bytes, *, name: str, authority: Authority = Authority.OPER
         authority=authority,
         revocation=choice(Revocation)(document["revocation"], "revocation"),
         valid_for=integer(1, MAXIMUM_VALIDITY)(document["valid_for"], "valid_for"),
-        snp=read_snp_rules(document["snp"], "snp"),
+        snp=read_snp_rules(document["snp"], "snp") if "snp" in document else None,
+        tdx=read_tdx_rules(document["tdx"], "tdx") if "tdx" in document else None,
     )
 
 
@@ -116,7 +123,9 @@ def _extend(document: Mapping[str, object]) -> Mapping[str, object]:
         raise wrong("extends", f'"{BUILTIN_PREFIX}NAME"', base)
     if not own:
         raise wrong("policy", f"something of its own besides extends; {base} can be named directly", "nothing")
-    return _merge(_builtin_document(base), own)
+    taken = own.keys() & _SOFTWARE.keys() or _SOFTWARE.keys()
+    unasked = _SOFTWARE.keys() - taken
+    return _merge({name: value for name, value in _builtin_document(base).items() if name not in unasked}, own)
 
 
 @lru_cache(maxsize=2 * len(BUILTIN_NAMES))
@@ -126,7 +135,7 @@ def _builtin_document(name: str) -> Mapping[str, object]:
 
 
 # Tables whose entries are separate rules: a file that names one keeps the others. Anything else is replaced whole.
-_MERGED = ("snp", "products", "guest_policy", "platform_info")
+_MERGED = ("snp", "products", "guest_policy", "platform_info", "tdx", "platform", "attributes", "xfam")
 
 
 def _merge(base: Mapping[str, object], own: Mapping[str, object]) -> Mapping[str, object]:
@@ -141,12 +150,25 @@ def _merge(base: Mapping[str, object], own: Mapping[str, object]) -> Mapping[str
 
 
 def _require_complete(document: Mapping[str, object], name: str) -> None:
-    snp = document.get("snp")
-    if isinstance(snp, dict) and "measurements" not in snp:
-        message = f"policy {name}: snp.measurements missing: which software may run is for you to say"
-        hint = (
-            "cvmproof policy new --from builtin:recommended --measurement HEX -o policy.toml"
-            '  (or write measurements = "any" to take any software)'
-        )
-        raise Misuse(message, hint=hint)
-    require_names(document, _NAMES, name)
+    open_tables = [table for table in _SOFTWARE if _lacks_software(document.get(table), _SOFTWARE[table][0])]
+    if open_tables:
+        raise _incomplete(name, open_tables)
+    require_names(document, _SETTINGS, name)
+    if not document.keys() & _SOFTWARE.keys():
+        message = f"policy {name}: {' and '.join(_SOFTWARE)} missing: it takes no technology at all"
+        raise Misuse(message, hint="write a table [snp] for SEV-SNP, [tdx] for TDX, or both")
+
+
+def _lacks_software(rules: object, rule: str) -> bool:
+    return isinstance(rules, dict) and rule not in rules
+
+
+def _incomplete(name: str, tables: list[str]) -> Misuse:
+    rules = [f"{table}.{_SOFTWARE[table][0]}" for table in tables]
+    options = [f"{_SOFTWARE[table][1]} HEX" for table in tables]
+    message = f"policy {name}: {' and '.join(rules)} missing: which software may run is for you to say"
+    hint = (
+        f"cvmproof policy new --from builtin:recommended {' or '.join(options)} -o policy.toml"
+        f'  (or write {_SOFTWARE[tables[0]][0]} = "any" to take any software)'
+    )
+    return Misuse(message, hint=hint)

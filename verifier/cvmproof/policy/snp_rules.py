@@ -1,27 +1,21 @@
-"""What a policy says about SEV-SNP, version 1: every field declared once, with how it is read and what it means.
-
-The order is the order of a policy file. A field's name is the `rule` of the checks it constrains.
-"""
+"""What a policy says about SEV-SNP, version 1: every field declared once, with how it is read and what it means."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
 
 from cvmproof.policy.floors import PROFILES, FloorProfile, ProductFloor
+from cvmproof.policy.rules import Permission, Rules, demands_of_bits, read_rules, rule
 from cvmproof.policy.values import (
     ANY,
     Any_,
     Demand,
-    Reader,
     choice,
     dotted,
     hexadecimal,
     integer,
     or_any,
-    refuse_unknown,
-    require_names,
     set_of,
     set_or_none,
     table,
@@ -44,13 +38,6 @@ class Allowance(StrEnum):
     ALLOWED = "allowed"
 
 
-class Permission(StrEnum):
-    """Whether something may be so."""
-
-    FORBIDDEN = "forbidden"
-    ANY = "any"
-
-
 class CommittedFirmware(StrEnum):
     """How committed firmware must relate to the firmware that runs."""
 
@@ -62,11 +49,6 @@ class CommittedFirmware(StrEnum):
 PRODUCT_NAMES = tuple(ProductLine)
 _COMPONENTS = ("boot_loader", "tee", "snp", "microcode")
 _MITIGATION_BITS = 64
-
-
-def rule(read: Reader[Any], meaning: str) -> Any:
-    """Declare a field: how its value is read, and what it says, for the documentation."""
-    return field(metadata={"read": read, "meaning": meaning})
 
 
 def read_floor(value: object, where: str) -> Mapping[str, ProductFloor]:
@@ -102,7 +84,7 @@ def read_mitigations(value: object, where: str) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SnpRules:
+class SnpRules(Rules):
     """The `[snp]` table of a policy; ANY where it leaves something open."""
 
     products: Mapping[str, Allowance] = rule(
@@ -156,23 +138,11 @@ class SnpRules:
     minimum_abi: tuple[int, ...] | Any_ = rule(
         or_any(dotted(2)), 'the lowest firmware ABI the guest insists on, "major.minor"'
     )
-    guest_policy: Mapping[str, Demand] = rule(
-        table(tuple(bit.name for bit in GUEST_POLICY_BITS), choice(Demand)), "required, forbidden or any, bit by bit"
-    )
+    guest_policy: Mapping[str, Demand] = demands_of_bits(GUEST_POLICY_BITS)
     unknown_platform_bits: Permission = rule(
         choice(Permission), "whether PLATFORM_INFO bits may be set that nobody has defined yet"
     )
-    platform_info: Mapping[str, Demand] = rule(
-        table(tuple(bit.name for bit in PLATFORM_INFO_BITS), choice(Demand)), "required, forbidden or any, bit by bit"
-    )
-
-    def constrains(self, name: str) -> bool:
-        """Tell whether a rule ("vmpls", or "guest_policy.debug" for a bit) demands anything."""
-        outer, _, inner = name.partition(".")
-        value = getattr(self, outer)
-        if inner:
-            value = value[inner]
-        return str(value) not in {"any", "frozenset()"}
+    platform_info: Mapping[str, Demand] = demands_of_bits(PLATFORM_INFO_BITS)
 
     @property
     def products_taken(self) -> frozenset[str]:
@@ -206,12 +176,7 @@ def read_snp_rules(document: object, where: str) -> SnpRules:
 
     Raises Misuse.
     """
-    if not isinstance(document, dict):
-        raise wrong(where, "a table", document)
-    names = tuple(f.name for f in fields(SnpRules))
-    refuse_unknown(document, names, where)
-    require_names(document, names, where)
-    rules = SnpRules(**{f.name: f.metadata["read"](document[f.name], f"{where}.{f.name}") for f in fields(SnpRules)})
+    rules = read_rules(SnpRules, document, where)
     _require_consistency(rules, where)
     return rules
 

@@ -4,7 +4,9 @@ A reader takes the value as TOML or JSON gave it and the place it stood in, and 
 raises Misuse. `ANY` is what a policy writes where it does not care; it is never the meaning of an absence.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import date
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Final, Literal, TypeVar
@@ -62,8 +64,9 @@ def integer(low: int, high: int) -> Reader[int]:
     return reader
 
 
-def choice(names: type[Name]) -> Reader[Name]:
-    """Read one of the names."""
+def choice(names: Iterable[Name]) -> Reader[Name]:
+    """Read one of the names: an enumeration, or some of its members."""
+    names = tuple(names)
 
     def reader(value: object, where: str) -> Name:
         for name in names:
@@ -81,8 +84,21 @@ def text(value: object, where: str) -> str:
     return value
 
 
-def hexadecimal(size: int) -> Reader[bytes]:
-    """Read `size` bytes in hexadecimal; all zero is refused, since that is what an absent value looks like."""
+def day(value: object, where: str) -> date:
+    """Read a date as text, year, month and day: there is one spelling of it."""
+    if isinstance(value, str) and len(value) == len("2025-05-14") and value.isascii():
+        with suppress(ValueError):
+            found = date.fromisoformat(value)
+            if found.isoformat() == value:
+                return found
+    raise wrong(where, 'a date as "2025-05-14", in a string', value)
+
+
+def hexadecimal(size: int, *, zero: bool = False) -> Reader[bytes]:
+    """Read `size` bytes in hexadecimal.
+
+    All zero is what an absent value looks like: it is refused, unless `zero` is a value like any other.
+    """
 
     def reader(value: object, where: str) -> bytes:
         if not isinstance(value, str):
@@ -91,7 +107,7 @@ def hexadecimal(size: int) -> Reader[bytes]:
             data = read_hex(value, what=where, size=size)
         except Malformed as error:
             raise Misuse(str(error)) from error
-        if not data.strip(b"\0"):
+        if not zero and not data.strip(b"\0"):
             raise wrong(where, f"{size} bytes that are not all zero", value)
         return data
 

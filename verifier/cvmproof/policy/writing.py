@@ -2,35 +2,39 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from datetime import date
 
 from cvmproof.policy.floors import PROFILES, ProductFloor
 from cvmproof.policy.policy import VERSION, Policy
-from cvmproof.policy.snp_rules import SnpRules
+from cvmproof.policy.rules import Rules
 from cvmproof.policy.values import ANY
-from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
-from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
 
 TomlValue = str | int | list[str] | list[int] | dict[str, "TomlValue"]
 
 
 def effective_document(policy: Policy) -> dict[str, TomlValue]:
     """Give the whole policy as it would be written without `extends`."""
-    rules: dict[str, TomlValue] = {f.name: _value(f.name, getattr(policy.snp, f.name)) for f in fields(SnpRules)}
-    return {
+    document: dict[str, TomlValue] = {
         "version": VERSION,
         "revocation": str(policy.revocation),
         "valid_for": policy.valid_for,
-        "snp": rules,
     }
+    return document | {name: _rules(rules) for name, rules in _tables(policy)}
 
 
 def left_open(policy: Policy) -> tuple[str, ...]:
-    """Name the rules that demand nothing, in the order of a policy file."""
-    bits = {"guest_policy": GUEST_POLICY_BITS, "platform_info": PLATFORM_INFO_BITS}
-    names: list[str] = []
-    for declared in fields(SnpRules):
-        names += [f"{declared.name}.{bit.name}" for bit in bits.get(declared.name, ())] or [declared.name]
-    return tuple(name for name in names if not policy.snp.constrains(name))
+    """Name the rules that demand nothing, by technology ("snp.vmpls"), in the order of a policy file."""
+    return tuple(
+        f"{table}.{name}" for table, rules in _tables(policy) for name in rules.names() if not rules.constrains(name)
+    )
+
+
+def _tables(policy: Policy) -> list[tuple[str, Rules]]:
+    return [(name, rules) for name, rules in (("snp", policy.snp), ("tdx", policy.tdx)) if rules is not None]
+
+
+def _rules(rules: Rules) -> dict[str, TomlValue]:
+    return {f.name: _value(f.name, getattr(rules, f.name)) for f in fields(rules)}
 
 
 def write_toml(document: Mapping[str, TomlValue], comments: Mapping[str, str] | None = None) -> str:
@@ -76,6 +80,8 @@ def _value(name: str, value: object) -> TomlValue:
         return _choices(value)
     if isinstance(value, tuple):
         return ".".join(map(str, value))
+    if isinstance(value, date):
+        return value.isoformat()
     return value if type(value) is int else str(value)
 
 
@@ -84,7 +90,7 @@ def _table_of(name: str, value: Mapping[str, object]) -> TomlValue:
         return _floor(value)
     if name.endswith("_mitigations"):
         return {str(line): _bit_numbers(mask) for line, mask in value.items()}
-    return {str(key): str(item) for key, item in value.items()}
+    return {str(key): item if type(item) is int else str(item) for key, item in value.items()}
 
 
 def _bit_numbers(mask: object) -> TomlValue:
