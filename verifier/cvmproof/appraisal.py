@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from cvmproof.check import Answer, Check, Outcome, Question
-from cvmproof.claims import SnpClaims
+from cvmproof.claims import Claims
 from cvmproof.errors import Rejected, Undecided
 from cvmproof.spelling import spell_time
 from cvmproof_formats.binding import Tee
@@ -78,7 +78,7 @@ class Appraisal:
     asked: tuple[Plan, ...]
     given: tuple[Answer, ...]
     notes: tuple[str, ...]
-    claims: SnpClaims
+    claims: Claims
 
     def __post_init__(self, maker: Maker) -> None:
         if maker is not MAKER:

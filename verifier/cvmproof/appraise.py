@@ -12,26 +12,21 @@ from functools import lru_cache
 
 from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Plan, Verdict
 from cvmproof.check import Answer, Check, Outcome, Question
-from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
 from cvmproof.live import Expectation, ExpectedChannel, ExpectedKey
 from cvmproof.policy.policy import Authority, Policy, Revocation
-from cvmproof.policy.values import ANY
-from cvmproof.snp import bit_answers, chain_answers, freshness_answers, live_answers, report_answers
-from cvmproof.snp.answering import ANSWERS
-from cvmproof.snp.case import SnpCase, read_case
-from cvmproof.snp.questions import FRESHNESS_QUESTIONS, LIVE_QUESTIONS, SNP_QUESTIONS
+from cvmproof.report_data.questions import FRESHNESS_QUESTIONS, LIVE_QUESTIONS
+from cvmproof.snp.technology import SEV_SNP
+from cvmproof.tdx.technology import TDX
+from cvmproof.technology import AnyTechnology, Case
 from cvmproof.trust import TrustRoots
-from cvmproof_formats.binding import Tee
-from cvmproof_formats.errors import Category, CvmproofError, Malformed, Misuse
+from cvmproof_formats.errors import CvmproofError, Misuse
 from cvmproof_formats.evidence import Evidence
 
 __all__ = ["appraise", "verify"]
 
-# Imported for the answers they enter into ANSWERS.
-ANSWERING_MODULES = (bit_answers, chain_answers, freshness_answers, live_answers, report_answers)
-
+_TECHNOLOGIES = {technology.tee: technology for technology in (SEV_SNP, TDX)}
 # A result is simulated unless the root it rests on is a vendor's.
 _VENDOR_SET = TrustRoots.production().name
 _ALL_PASSED = {Outcome.PASS}
@@ -76,10 +71,9 @@ def appraise(
     Raises Misuse for no policy, a naive time or arguments of other types; Malformed for evidence that can't be read.
     """
     _require_arguments(policies, trust, freshness, now)
-    if evidence.tee is not Tee.SEV_SNP:
-        raise Malformed(f"evidence of {evidence.tee}: expected sev-snp", category=Category.UNSUPPORTED)
+    technology = _TECHNOLOGIES[evidence.tee]
     at = now.astimezone(UTC)
-    case = read_case(
+    case = technology.read_case(
         evidence,
         policy=policies[0],
         trust=trust,
@@ -87,26 +81,26 @@ def appraise(
         freshness=freshness,
         now=at,
     )
-    plans = _plans(policies, freshness)
-    given = _ask_all(case, plans)
+    plans = _plans(technology, policies, freshness)
+    given = _ask_all(technology, case, plans)
     verdict = _verdict(given, plans)
     accepted = verdict is Verdict.ACCEPTED
-    standing = _standing(tuple(policies))
+    standing = _standing(technology, tuple(policies))
     return Appraisal(
         maker=MAKER,
         verdict=verdict,
         assurance=_ABOUT_REPORT_DATA[type(freshness)].grade if accepted else Assurance.EVIDENCE_ONLY,
         tee=evidence.tee,
-        simulated=case.chain.root_pinned_in != _VENDOR_SET,
+        simulated=case.root_pinned_in != _VENDOR_SET,
         identity_pinned=standing.identity_pinned,
         identity_pin_source=standing.identity_pin_source,
         policy_authority=standing.policy_authority,
         appraised_at=at,
-        expires_at=_expiry(case, policies) if accepted else None,
+        expires_at=_expiry(case, at, policies) if accepted else None,
         asked=tuple(plan for _, plan in plans),
         given=tuple(given),
-        notes=_notes(evidence),
-        claims=_claims(case),
+        notes=(*_notes(evidence), *case.notes),
+        claims=case.claims,
     )
 
 
@@ -129,14 +123,14 @@ def verify(
 
 
 @lru_cache(maxsize=256)
-def plan_for(policy: Policy, about: AboutReportData, *, first: bool) -> Plan:
+def plan_for(technology: AnyTechnology, policy: Policy, about: AboutReportData, *, first: bool) -> Plan:
     """Say what a policy asks; what every policy would ask is asked by the first alone."""
     asked, left_open = [], []
-    for question in SNP_QUESTIONS:
+    for question in technology.questions:
         if (question.rule is None and not first) or _is_beside_the_point(question, about):
             continue
         asked_by = policy.name if question.rule else ""
-        if _is_asked(question, policy, about):
+        if _is_asked(technology, question, policy, about):
             asked.append((question, asked_by))
         else:
             left_open.append(Check(question, _LEFT_OPEN, asked_by))
@@ -148,29 +142,41 @@ def _is_beside_the_point(question: Question, about: AboutReportData) -> bool:
     return question.id in _ABOUT_IDS and question.id not in about.asked | about.left_open
 
 
-def _is_asked(question: Question, policy: Policy, about: AboutReportData) -> bool:
+# Asked whatever a policy says about a technology, and whether it takes it at all.
+_ALWAYS_ASKED = frozenset({None, "tee"})
+
+
+def _is_asked(technology: AnyTechnology, question: Question, policy: Policy, about: AboutReportData) -> bool:
     if question.id in _ABOUT_IDS:
         return question.id in about.asked
-    return question.rule in {None, "revocation"} or policy.snp.constrains(question.rule or "")
+    if question.rule in _ALWAYS_ASKED:
+        return True
+    rules = technology.rules(policy)
+    # `revocation` stands above the technologies, and neither of its values says "any".
+    return rules is not None and (question.rule == "revocation" or rules.constrains(question.rule or ""))
 
 
-def _plans(policies: Sequence[Policy], freshness: Expectation) -> tuple[tuple[Policy, Plan], ...]:
+def _plans(
+    technology: AnyTechnology, policies: Sequence[Policy], freshness: Expectation
+) -> tuple[tuple[Policy, Plan], ...]:
     about = _ABOUT_REPORT_DATA[type(freshness)]
-    return tuple((policy, plan_for(policy, about, first=index == 0)) for index, policy in enumerate(policies))
+    return tuple(
+        (policy, plan_for(technology, policy, about, first=index == 0)) for index, policy in enumerate(policies)
+    )
 
 
-def _ask_all(case: SnpCase, plans: Sequence[tuple[Policy, Plan]]) -> list[Answer]:
+def _ask_all(technology: AnyTechnology, case: Case, plans: Sequence[tuple[Policy, Plan]]) -> list[Answer]:
     """Ask every question of every plan; one answer for each, in order."""
     given: list[Answer] = []
     for policy, plan in plans:
-        case.policy = policy
-        given += [_ask(question, case) for question, _ in plan.asked]
+        case.ask_under(policy)
+        given += [_ask(technology, question, case) for question, _ in plan.asked]
     return given
 
 
-def _ask(question: Question, case: SnpCase) -> Answer:
+def _ask(technology: AnyTechnology, question: Question, case: Case) -> Answer:
     try:
-        answer = ANSWERS[question.id](case)
+        answer = technology.answers[question.id](case)
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is not yes, and the other checks go on
         return Answer(Outcome.ERROR, "an answer", f"{type(error).__name__}: {error}")
     if type(answer) is Answer and type(answer.outcome) is Outcome:
@@ -203,14 +209,10 @@ def _all_settled(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) 
     )
 
 
-def _expiry(case: SnpCase, policies: Sequence[Policy]) -> datetime:
-    ends = [case.now + timedelta(seconds=policy.valid_for) for policy in policies]
+def _expiry(case: Case, now: datetime, policies: Sequence[Policy]) -> datetime:
+    ends = [now + timedelta(seconds=policy.valid_for) for policy in policies]
     ends += [policy.expires_at for policy in policies if policy.expires_at]
-    ends += [c.not_after for c in (case.chain.leaf, case.chain.intermediate, case.chain.root) if c]
-    lists = [one.crl for one in case.crls if one.crl and not one.problem]
-    # An older list beside the current one shortens nothing.
-    ends += [crl.next_update for crl in lists if crl.next_update and crl.this_update <= case.now <= crl.next_update]
-    return min(ends)
+    return min((*ends, *case.ends(policies)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -223,15 +225,16 @@ class Standing:
 
 
 @lru_cache(maxsize=256)
-def _standing(policies: tuple[Policy, ...]) -> Standing:
-    pinning = [p for p in policies if p.snp.report_ids is not ANY or p.snp.chip_ids is not ANY]
-    instance = any(p.snp.report_ids is not ANY for p in pinning)
+def _standing(technology: AnyTechnology, policies: tuple[Policy, ...]) -> Standing:
+    every = [(policy.authority, technology.rules(policy)) for policy in policies]
+    pins = [(policy.authority, technology.pin(policy)) for policy in policies]
+    pins = [(authority, pin) for authority, pin in pins if pin is not Pin.NONE]
     # Every policy had to accept, so of those that name software the strongest word counts.
-    naming = [policy.authority for policy in policies if policy.snp.constrains_software]
+    naming = [authority for authority, rules in every if rules is not None and rules.constrains_software]
     return Standing(
-        identity_pinned=Pin.INSTANCE if instance else Pin.MACHINE if pinning else Pin.NONE,
-        identity_pin_source=_strongest([p.authority for p in pinning]) if pinning else None,
-        policy_authority=_strongest(naming) if naming else min((p.authority for p in policies), key=_ORDER.index),
+        identity_pinned=max((pin for _, pin in pins), key=tuple(Pin).index, default=Pin.NONE),
+        identity_pin_source=_strongest([authority for authority, _ in pins]) if pins else None,
+        policy_authority=_strongest(naming) if naming else min((a for a, _ in every), key=_ORDER.index),
     )
 
 
@@ -245,17 +248,6 @@ def _notes(evidence: Evidence) -> tuple[str, ...]:
         (f"{ignored} revocation list(s) in the evidence ignored: they come from the one being judged",)
         if ignored
         else ()
-    )
-
-
-def _claims(case: SnpCase) -> SnpClaims:
-    vek = case.chain.vek
-    return SnpClaims(
-        report=case.report,
-        product=case.product,
-        part=case.part,
-        key=case.signing_key,
-        csp_id=vek.csp_id if vek else None,
     )
 
 

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from cvmproof.tdx.tcb import TdRating
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.snp.product import KeyKind, Part, ProductLine
 from cvmproof_formats.snp.report import AttestationReport
 from cvmproof_formats.snp.tcb import Tcb, read_tcb
+from cvmproof_formats.tdx.pck import PckIdentity
+from cvmproof_formats.tdx.qe_identity import QeIdentity
+from cvmproof_formats.tdx.quote import Quote
+from cvmproof_formats.tdx.tcb_info import TcbInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +29,17 @@ class SnpClaims:
             return read_tcb(raw, self.product) if self.product else None
         except Malformed:
             return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TdxClaims:
+    """What a quote says, what its PCK certificate says, and how the TD is rated by the collateral that was at hand."""
+
+    quote: Quote
+    pck: PckIdentity | None
+    rating: TdRating | None
+    tcb_info: TcbInfo | None
+    qe_identity: QeIdentity | None
+
+
+Claims = SnpClaims | TdxClaims

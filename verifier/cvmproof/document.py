@@ -9,16 +9,13 @@ from typing import Final, Literal, NotRequired, TypedDict
 
 from cvmproof.appraisal import Appraisal, Assurance, Pin, Verdict
 from cvmproof.check import Check, Outcome
-from cvmproof.claims import SnpClaims
+from cvmproof.claims import Claims, SnpClaims
 from cvmproof.errors import Category, CvmproofError
 from cvmproof.policy.policy import Policy
+from cvmproof.snp.claims_document import SnpClaimsDocument, snp_claims_document
 from cvmproof.spelling import escape, spell_time
+from cvmproof.tdx.claims_document import TdxClaimsDocument, tdx_claims_document
 from cvmproof_formats.binding import Tee
-from cvmproof_formats.bitfield import Bit, set_names
-from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS, minimum_abi
-from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
-from cvmproof_formats.snp.product import KeyKind, ProductLine
-from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, FIRST_VERSION_WITH_MITIGATIONS, AttestationReport
 
 SCHEMA: Final = "cvmproof.appraisal/1"
 
@@ -42,83 +39,6 @@ class PolicyDocument(TypedDict):
     name: str
     sha256: str
     authority: str
-
-
-class TcbDocument(TypedDict):
-    """Security versions by component; `fmc` on Turin only."""
-
-    boot_loader: int
-    tee: int
-    snp: int
-    microcode: int
-    fmc: NotRequired[int]
-
-
-class FirmwareDocument(TypedDict):
-    """Firmware versions, "major.minor.build"."""
-
-    current: str
-    committed: str
-
-
-class BitsDocument(TypedDict):
-    """A field of bits: its value in hexadecimal, and the names of the bits that are set."""
-
-    value: str
-    set: list[str]
-
-
-class GuestPolicyDocument(BitsDocument):
-    """GUEST_POLICY; `abi` is the lowest firmware ABI the guest runs on, "major.minor"."""
-
-    abi: str
-
-
-class MitigationsDocument(TypedDict):
-    """Mitigation vectors in hexadecimal; reports from version 5 on have them."""
-
-    launch: str
-    current: str
-
-
-class CpuidDocument(TypedDict):
-    """Which CPU; reports from version 3 on say."""
-
-    family: int
-    model: int
-    stepping: int
-
-
-class ClaimsDocument(TypedDict):
-    """What an SNP report says; believed only as far as the verdict goes. `tcb` is REPORTED_TCB in its short form."""
-
-    product: ProductLine | None
-    part: str | None
-    key: KeyKind
-    csp_id: str | None
-    version: int
-    tcb: str | None
-    reported_tcb: TcbDocument | None
-    committed_tcb: TcbDocument | None
-    current_tcb: TcbDocument | None
-    launch_tcb: TcbDocument | None
-    firmware: FirmwareDocument
-    vmpl: int
-    guest_svn: int
-    policy: GuestPolicyDocument
-    platform_info: BitsDocument
-    measurement: str
-    host_data: str
-    report_data: str
-    id_key_digest: str | None
-    author_key_digest: str | None
-    family_id: str
-    image_id: str
-    report_id: str
-    report_id_ma: str
-    chip_id: str | None
-    mitigations: MitigationsDocument | None
-    cpuid: CpuidDocument | None
 
 
 # "class" can't be a field of a class body.
@@ -185,7 +105,7 @@ class AppraisalDocument(TypedDict):
     unconstrained: list[str]
     notes: list[str]
     policies: list[PolicyDocument]
-    claims: ClaimsDocument
+    claims: SnpClaimsDocument | TdxClaimsDocument
     cvm: NotRequired[CvmDocument]
     findings: NotRequired[list[FindingDocument]]
     error: NotRequired[ErrorDetail]
@@ -250,79 +170,5 @@ def _policy(policy: Policy) -> PolicyDocument:
     return {"name": escape(policy.name), "sha256": policy.digest.hex(), "authority": policy.authority}
 
 
-def _claims(claims: SnpClaims) -> ClaimsDocument:
-    report = claims.report
-    reported = claims.tcb(report.reported_tcb)
-    return {
-        "product": claims.product,
-        "part": claims.part.name if claims.part else None,
-        "key": claims.key,
-        "csp_id": escape(claims.csp_id) if claims.csp_id is not None else None,
-        "version": report.version,
-        "tcb": str(reported) if reported else None,
-        "reported_tcb": _tcb(claims, report.reported_tcb),
-        "committed_tcb": _tcb(claims, report.committed_tcb),
-        "current_tcb": _tcb(claims, report.current_tcb),
-        "launch_tcb": _tcb(claims, report.launch_tcb),
-        "firmware": {"current": _dotted(report.current_firmware), "committed": _dotted(report.committed_firmware)},
-        "vmpl": report.vmpl,
-        "guest_svn": report.guest_svn,
-        "policy": _guest_policy(report.policy),
-        "platform_info": _bits(report.platform_info, PLATFORM_INFO_BITS),
-        "measurement": report.measurement.hex(),
-        "host_data": report.host_data.hex(),
-        "report_data": report.report_data.hex(),
-        "id_key_digest": _unless_zero(report.id_key_digest),
-        "author_key_digest": _unless_zero(report.author_key_digest),
-        "family_id": report.family_id.hex(),
-        "image_id": report.image_id.hex(),
-        "report_id": report.report_id.hex(),
-        "report_id_ma": report.report_id_ma.hex(),
-        "chip_id": _unless_zero(report.chip_id),
-        "mitigations": _mitigations(report),
-        "cpuid": _cpuid(report),
-    }
-
-
-def _tcb(claims: SnpClaims, raw: bytes) -> TcbDocument | None:
-    tcb = claims.tcb(raw)
-    if tcb is None:
-        return None
-    document: TcbDocument = {
-        "boot_loader": tcb.boot_loader,
-        "tee": tcb.tee,
-        "snp": tcb.snp,
-        "microcode": tcb.microcode,
-    }
-    if tcb.fmc is not None:
-        document["fmc"] = tcb.fmc
-    return document
-
-
-def _guest_policy(policy: int) -> GuestPolicyDocument:
-    bits = _bits(policy, GUEST_POLICY_BITS)
-    return {"value": bits["value"], "set": bits["set"], "abi": _dotted(minimum_abi(policy))}
-
-
-def _bits(value: int, bits: tuple[Bit, ...]) -> BitsDocument:
-    return {"value": f"{value:#x}", "set": list(set_names(value, bits))}
-
-
-def _mitigations(report: AttestationReport) -> MitigationsDocument | None:
-    if report.version < FIRST_VERSION_WITH_MITIGATIONS:
-        return None
-    return {"launch": f"{report.launch_mit_vector:#x}", "current": f"{report.current_mit_vector:#x}"}
-
-
-def _cpuid(report: AttestationReport) -> CpuidDocument | None:
-    if report.version < FIRST_VERSION_WITH_CPUID:
-        return None
-    return {"family": report.cpuid_family, "model": report.cpuid_model, "stepping": report.cpuid_stepping}
-
-
-def _unless_zero(data: bytes) -> str | None:
-    return data.hex() if any(data) else None
-
-
-def _dotted(numbers: tuple[int, ...]) -> str:
-    return ".".join(map(str, numbers))
+def _claims(claims: Claims) -> SnpClaimsDocument | TdxClaimsDocument:
+    return snp_claims_document(claims) if isinstance(claims, SnpClaims) else tdx_claims_document(claims)

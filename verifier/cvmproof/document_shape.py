@@ -87,11 +87,15 @@ def _expect_table(value: object, kind: Any, where: str) -> None:  # noqa: ANN401
 
 
 def _expect_alternative(value: object, options: tuple[Any, ...], where: str) -> None:
-    for option in options:
-        if (value is None) == (option is types.NoneType):
-            _expect(value, option, where)
-            return
-    raise _wrong(where, "something else", value)
+    fitting = [option for option in options if (value is None) == (option is types.NoneType)]
+    for option in fitting[:-1]:
+        try:
+            return _expect(value, option, where)
+        except Malformed:
+            continue  # what is wrong is said of the last alternative
+    if not fitting:
+        raise _wrong(where, "something else", value)
+    return _expect(value, fitting[-1], where)
 
 
 def _wrong(where: str, expected: str, got: object) -> Malformed:

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from cvmproof.appraise import ANSWERING_MODULES
+from cvmproof.snp.technology import ANSWERING_MODULES
 from cvmproof.check import Answer, passed
 from cvmproof.snp.answering import ANSWERS, answers
 from cvmproof.snp.case import SnpCase

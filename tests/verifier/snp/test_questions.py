@@ -3,7 +3,8 @@
 from dataclasses import fields
 
 from cvmproof.policy.snp_rules import SnpRules
-from cvmproof.snp.questions import FRESHNESS_QUESTIONS, SNP_QUESTIONS
+from cvmproof.report_data.questions import FRESHNESS_QUESTIONS
+from cvmproof.snp.questions import SNP_QUESTIONS
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
 

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from cvmproof.appraisal import Appraisal
 from cvmproof.channel.address import AddressRules
+from cvmproof.claims import SnpClaims
 from cvmproof.cvm.agent_url import RULES, agent_url
 from cvmproof.cvm.fetched import FetchedPolicy, Vouching, read_fetched
 from cvmproof.cvm.finding import Finding, contradictions, looser_than_floors, policy_changed
 from cvmproof.cvm.whose_word import require_word
+from cvmproof.errors import Misuse
 from cvmproof.marks import CvmKey, Identity, Marks
 from cvmproof.policy.pinning import pin_policy
 from cvmproof.policy.policy import Authority, Policy
@@ -86,8 +88,16 @@ def remember_accepted(case: CvmCase, appraisal: Appraisal, marks: Marks) -> None
     if case.fetched is not None and case.fetched.statement is None:
         marks.note_policy(case.key, case.fetched.digest)
     if case.first_use:
-        report = appraisal.claims.report
-        marks.register(case.key, Identity(chip_id=report.chip_id, report_id=report.report_id))
+        marks.register(case.key, _identity_of(appraisal))
+
+
+def _identity_of(appraisal: Appraisal) -> Identity:
+    claims = appraisal.claims
+    if not isinstance(claims, SnpClaims):
+        raise Misuse(
+            f"first use: expected sev-snp, which names launches, got {appraisal.tee}", hint="--pin machine:HEX"
+        )
+    return Identity(chip_id=claims.report.chip_id, report_id=claims.report.report_id)
 
 
 def _fetched(cvm: Cvm, policy: bytes, demands: Demands, now: datetime) -> FetchedPolicy:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cvmproof.appraisal import Appraisal
+from cvmproof.claims import SnpClaims
 from cvmproof.policy.looser import looser_rules
 from cvmproof.policy.policy import Policy
 from cvmproof.prism.cvm import Cvm
@@ -85,7 +86,7 @@ def contradictions(cvm: Cvm, appraisal: Appraisal) -> tuple[Finding, ...]:
         why = "the record names another technology than the evidence comes from"
         found.append(Finding(id=FindingId.PLATFORM, expected=str(cvm.tee), got=str(appraisal.tee), why=why))
     snapshot = _snapshot(cvm.attestation)
-    if snapshot is not None:
+    if snapshot is not None and isinstance(appraisal.claims, SnpClaims):
         found += _against_snapshot(snapshot, appraisal.claims.report)
     return tuple(found)
 

@@ -7,6 +7,8 @@ from typing import Final
 from cvmproof.document import AppraisalDocument, CheckDocument, FindingDocument
 from cvmproof.rendering.next_steps import next_step
 from cvmproof.rendering.terminal import Terminal
+from cvmproof.snp.claims_document import SnpClaimsDocument
+from cvmproof.tdx.claims_document import TdxClaimsDocument
 
 GROUPS: Final = ("chain", "signature", "tcb", "policy", "binding")
 _GROUP_BY_PREFIX: Final[Mapping[str, str]] = {
@@ -17,13 +19,27 @@ _GROUP_BY_PREFIX: Final[Mapping[str, str]] = {
     "snp.tcb.": "tcb",
     "snp.firmware.": "tcb",
     "snp.mitigations.": "tcb",
+    "tdx.pck.": "chain",
+    "tdx.chain.": "chain",
+    "tdx.signer.": "chain",
+    "tdx.root_crl.": "chain",
+    "tdx.pck_crl.": "chain",
+    "tdx.crl.": "chain",
+    "tdx.qe.": "signature",
+    "tdx.signature.": "signature",
+    "tdx.tcb_info.": "tcb",
+    "tdx.qe_identity.": "tcb",
+    "tdx.module.": "tcb",
+    "tdx.tcb.": "tcb",
     "binding.": "binding",
     "freshness.": "binding",
 }
 _FAILURES: Final = frozenset({"fail", "error"})
+_SOFTWARE: Final = frozenset({"snp.measurement", "tdx.mr_td"})
 _LONG_HEX: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{16,}([0-9a-f]{8})\b")
+_ROOTS: Final = frozenset({"snp.chain.root", "tdx.chain.root"})
 _OPEN_WIDTH: Final = 96  # columns
-_BIT_FIELDS: Final = ("guest_policy.", "platform_info.")
+_BIT_FIELDS: Final = ("guest_policy.", "platform_info.", "attributes.", "xfam.")
 _VALUE_LIMIT: Final = 160  # characters
 _SUMMARY_WIDTH: Final = 56  # columns
 _EXIT_CODES: Final = {"accepted": 0, "rejected": 3, "undecided": 4}
@@ -58,6 +74,9 @@ def shorten(text: str) -> str:
 
 def _what_it_is(document: AppraisalDocument) -> str:
     claims = document["claims"]
+    if claims["tee"] == "tdx":
+        platform = claims["platform"]
+        return f"TDX · {platform['fmspc'] if platform else 'platform unknown'} · quote v{claims['version']}"
     product = claims["part"] or claims["product"] or "product line unknown"
     return f"SEV-SNP · {product} · {claims['key']} · report v{claims['version']}"
 
@@ -130,21 +149,39 @@ _BOUND_TO: Final = {"channel-bound": "this nonce, this TLS session", "key-bound"
 def _summary(name: str, document: AppraisalDocument) -> str:
     claims = document["claims"]
     if name == "chain":
-        revoked = "snp.crl.revoked" not in document["unconstrained"]
-        above = "ASK → VCEK" if claims["key"] == "VCEK" else "ASVK → VLEK"
-        return f"ARK pinned → {above}, {'none revoked' if revoked else 'revocation unknown'}"
+        return f"{_links(claims)}, {_revocation(document)}"
     if name == "signature":
-        return "ECDSA P-384 over the bytes received"
+        return f"ECDSA {'P-256' if claims['tee'] == 'tdx' else 'P-384'} over the bytes received"
     if name == "tcb":
-        return f"{claims['tcb']}, firmware {claims['firmware']['committed']}"
+        return _tcb(claims)
     if name == "policy":
         return " and ".join(policy["name"] for policy in document["policies"])
     return _BOUND_TO.get(document["assurance"], "REPORT_DATA as expected")
 
 
+def _links(claims: SnpClaimsDocument | TdxClaimsDocument) -> str:
+    if claims["tee"] == "tdx":
+        return "Intel's root pinned → CA → PCK"
+    return f"ARK pinned → {'ASK → VCEK' if claims['key'] == 'VCEK' else 'ASVK → VLEK'}"
+
+
+def _revocation(document: AppraisalDocument) -> str:
+    known = not {"snp.crl.revoked", "tdx.crl.revoked"} & set(document["unconstrained"])
+    return "none revoked" if known else "revocation unknown"
+
+
+def _tcb(claims: SnpClaimsDocument | TdxClaimsDocument) -> str:
+    if claims["tee"] != "tdx":
+        return f"{claims['tcb']}, firmware {claims['firmware']['committed']}"
+    number = claims["tcb_info_evaluation_number"]
+    return (
+        f"{claims['tcb']['status'] if claims['tcb'] else 'not rated'}, {claims['module']}, evaluation number {number}"
+    )
+
+
 def _software(asked: Iterable[CheckDocument], terminal: Terminal) -> list[list[str]]:
     """Show the launched software also where it is what was expected: it is what the verdict is about."""
-    found = (check for check in asked if check["id"] == "snp.measurement" and check["outcome"] == "pass")
+    found = (check for check in asked if check["id"] in _SOFTWARE and check["outcome"] == "pass")
     check = next(found, None)
     if check is None:
         return []
@@ -175,7 +212,7 @@ def _finding(finding: FindingDocument, terminal: Terminal) -> list[str]:
 
 def _left_open(ids: list[str], terminal: Terminal) -> list[str]:
     """List what nobody asked; bits by their number, since --json and `policy check` name each."""
-    names = [name.removeprefix("snp.") for name in ids]
+    names = [name.removeprefix("snp.").removeprefix("tdx.") for name in ids]
     words = [name for name in names if not name.startswith(_BIT_FIELDS)]
     for prefix in _BIT_FIELDS:
         count = sum(name.startswith(prefix) for name in names)
@@ -205,7 +242,7 @@ def _verdict_lines(document: AppraisalDocument, terminal: Terminal) -> Iterator[
 def _simulated(document: AppraisalDocument) -> str:
     if not document["simulated"]:
         return ""
-    root_seen = any(c["id"] == "snp.chain.root" and c["outcome"] != "undecided" for c in document["checks"])
+    root_seen = any(c["id"] in _ROOTS and c["outcome"] != "undecided" for c in document["checks"])
     return " (simulated)" if root_seen else " (simulated: no vendor root at hand)"
 
 

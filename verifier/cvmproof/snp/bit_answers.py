@@ -15,13 +15,13 @@ _DEMANDED = {Demand.REQUIRED: 1, Demand.FORBIDDEN: 0}
 
 def guest_policy_bit(bit: Bit, case: SnpCase) -> Answer:
     """A bit of GUEST_POLICY must be as demanded."""
-    found, demanded = case.report.policy >> bit.index & 1, _DEMANDED.get(case.policy.snp.guest_policy[bit.name])
+    found, demanded = case.report.policy >> bit.index & 1, _DEMANDED.get(case.rules.guest_policy[bit.name])
     return require(found == demanded, demanded, found)
 
 
 def platform_info_bit(bit: Bit, case: SnpCase) -> Answer:
     """A bit of PLATFORM_INFO must be as demanded."""
-    found, demanded = case.report.platform_info >> bit.index & 1, _DEMANDED.get(case.policy.snp.platform_info[bit.name])
+    found, demanded = case.report.platform_info >> bit.index & 1, _DEMANDED.get(case.rules.platform_info[bit.name])
     return require(found == demanded, demanded, found)
 
 

@@ -1,11 +1,14 @@
 """One case of SEV-SNP evidence, everything read that the questions are about."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
+from cvmproof.policy.snp_rules import SnpRules
 from cvmproof.snp.chain import Chain, RevocationList, choose_chain, revocation_lists
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.evidence import Evidence
@@ -33,6 +36,48 @@ class SnpCase:
     freshness: Expectation
     now: datetime
     policy: Policy
+    rules: SnpRules = field(init=False)
+    report_data: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.report_data = self.report.report_data
+        self.ask_under(self.policy)
+
+    def ask_under(self, policy: Policy) -> None:
+        """Let this policy ask from now on; one without rules for SEV-SNP asks nothing that needs them."""
+        self.policy = policy
+        if policy.snp is not None:
+            self.rules = policy.snp
+
+    @property
+    def root_pinned_in(self) -> str | None:
+        """Name the compiled-in trust set that has the root's key, if one does."""
+        return self.chain.root_pinned_in
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what was noticed: nothing."""
+        return ()
+
+    @property
+    def claims(self) -> SnpClaims:
+        """Say what the report says."""
+        vek = self.chain.vek
+        return SnpClaims(
+            report=self.report,
+            product=self.product,
+            part=self.part,
+            key=self.signing_key,
+            csp_id=vek.csp_id if vek else None,
+        )
+
+    def ends(self, _: Sequence[Policy]) -> list[datetime]:
+        """Give the ends of the certificates, and of the revocation lists that are current."""
+        ends = [c.not_after for c in (self.chain.leaf, self.chain.intermediate, self.chain.root) if c]
+        lists = [one.crl for one in self.crls if one.crl and not one.problem]
+        # An older list beside the current one shortens nothing.
+        ends += [crl.next_update for crl in lists if crl.next_update and crl.this_update <= self.now <= crl.next_update]
+        return ends
 
 
 def read_case(

@@ -4,6 +4,8 @@ Ids are stable and never reused. `rule` names the policy field that must demand 
 """
 
 from cvmproof.check import Question
+from cvmproof.policy_questions import TEE_QUESTION
+from cvmproof.report_data.questions import REPORT_DATA_QUESTIONS
 from cvmproof_formats.errors import Category
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
@@ -308,55 +310,12 @@ PLATFORM_INFO_QUESTIONS = tuple(
     for bit in PLATFORM_INFO_BITS
 )
 
-FRESHNESS_QUESTIONS = (
-    _ask(
-        "binding.domain",
-        Category.BINDING,
-        "the evidence is labelled as bound to something that can't be checked here",
-        "docs/binding.md",
-    ),
-    _ask(
-        "freshness.report_data",
-        Category.FRESHNESS,
-        "the evidence was made for somebody else, or earlier",
-        f"{_ABI}, REPORT_DATA; docs/binding.md",
-    ),
-)
-
-# Where the verifier holds the TLS connection that the evidence came over.
-LIVE_QUESTIONS = (
-    _ask(
-        "binding.labels",
-        Category.BINDING,
-        "the evidence says itself that it is not about this connection",
-        "docs/binding.md",
-    ),
-    _ask(
-        "freshness.nonce",
-        Category.FRESHNESS,
-        "the evidence answers another request",
-        "docs/binding.md",
-    ),
-    _ask(
-        "binding.leaf",
-        Category.BINDING,
-        "a key that may sign certificates can vouch for other keys",
-        "docs/binding.md; RFC 5280 section 4.2.1.3",
-    ),
-    _ask(
-        "binding.report_data",
-        Category.BINDING,
-        "the evidence is of another TLS connection: somebody may stand in between",
-        f"{_ABI}, REPORT_DATA; docs/binding.md; RFC 8446 section 7.5",
-    ),
-)
-
 SNP_QUESTIONS = (
     *CHAIN_QUESTIONS,
     *REPORT_QUESTIONS,
     *POLICY_QUESTIONS,
     *GUEST_POLICY_QUESTIONS,
     *PLATFORM_INFO_QUESTIONS,
-    *FRESHNESS_QUESTIONS,
-    *LIVE_QUESTIONS,
+    TEE_QUESTION,
+    *REPORT_DATA_QUESTIONS,
 )

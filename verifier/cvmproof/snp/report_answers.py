@@ -61,7 +61,7 @@ def tcb_reported(case: SnpCase) -> Answer:
 @answers("snp.product")
 def product(case: SnpCase) -> Answer:
     """The product line must be taken: always, or because this chip is named."""
-    rules, line = case.policy.snp, case.product
+    rules, line = case.rules, case.product
     if line is None:
         return _no_product(rules.products_taken)
     allowance = rules.products[line]
@@ -76,19 +76,19 @@ def product(case: SnpCase) -> Answer:
 @answers("snp.report.version")
 def report_version(case: SnpCase) -> Answer:
     """The report must be of a version that says what the policy wants to know."""
-    return _at_least(case.report.version, case.policy.snp.minimum_report_version)
+    return _at_least(case.report.version, case.rules.minimum_report_version)
 
 
 @answers("snp.signing_key")
 def signing_key(case: SnpCase) -> Answer:
     """The kind of key that signed must be taken."""
-    return is_one_of(case.signing_key, case.policy.snp.signing_keys)
+    return is_one_of(case.signing_key, case.rules.signing_keys)
 
 
 @answers("snp.csp_id")
 def csp_id(case: SnpCase) -> Answer:
     """A provider must be named by the key's certificate and be among those taken; a VCEK names none."""
-    vek, allowed = case.chain.vek, case.policy.snp.csp_ids
+    vek, allowed = case.chain.vek, case.rules.csp_ids
     if vek is None:
         return undecided(allowed, Absent(f"certificate of the {case.signing_key} that signed, in AMD's profile"))
     return (
@@ -99,31 +99,31 @@ def csp_id(case: SnpCase) -> Answer:
 @answers("snp.vmpl")
 def vmpl(case: SnpCase) -> Answer:
     """The report must come from one of the privilege levels."""
-    return is_one_of(case.report.vmpl, case.policy.snp.vmpls)
+    return is_one_of(case.report.vmpl, case.rules.vmpls)
 
 
 @answers("snp.measurement")
 def measurement(case: SnpCase) -> Answer:
     """The launched software must be among the reference values."""
-    return is_one_of(case.report.measurement, case.policy.snp.measurements)
+    return is_one_of(case.report.measurement, case.rules.measurements)
 
 
 @answers("snp.host_data")
 def host_data(case: SnpCase) -> Answer:
     """The launch configuration must be among those named."""
-    return is_one_of(case.report.host_data, case.policy.snp.host_data)
+    return is_one_of(case.report.host_data, case.rules.host_data)
 
 
 @answers("snp.id_key")
 def id_key(case: SnpCase) -> Answer:
     """A trusted ID key must have signed the launch; firmware checked that before it put the digest here."""
-    return is_one_of(case.report.id_key_digest, case.policy.snp.id_key_digests)
+    return is_one_of(case.report.id_key_digest, case.rules.id_key_digests)
 
 
 @answers("snp.author_key")
 def author_key(case: SnpCase) -> Answer:
     """A trusted author key must have signed the ID key; without AUTHOR_KEY_EN the digest means nothing."""
-    allowed = case.policy.snp.author_key_digests
+    allowed = case.rules.author_key_digests
     if not case.report.key_flags & AUTHOR_KEY_EN:
         return failed(allowed, "no author key (AUTHOR_KEY_EN 0)")
     return is_one_of(case.report.author_key_digest, allowed)
@@ -132,31 +132,31 @@ def author_key(case: SnpCase) -> Answer:
 @answers("snp.family_id")
 def family_id(case: SnpCase) -> Answer:
     """FAMILY_ID must be among those named."""
-    return is_one_of(case.report.family_id, case.policy.snp.family_ids)
+    return is_one_of(case.report.family_id, case.rules.family_ids)
 
 
 @answers("snp.image_id")
 def image_id(case: SnpCase) -> Answer:
     """IMAGE_ID must be among those named."""
-    return is_one_of(case.report.image_id, case.policy.snp.image_ids)
+    return is_one_of(case.report.image_id, case.rules.image_ids)
 
 
 @answers("snp.guest_svn")
 def guest_svn(case: SnpCase) -> Answer:
     """The guest's own security version must reach the minimum."""
-    return _at_least(case.report.guest_svn, case.policy.snp.minimum_guest_svn)
+    return _at_least(case.report.guest_svn, case.rules.minimum_guest_svn)
 
 
 @answers("snp.chip_id")
 def chip_id(case: SnpCase) -> Answer:
     """The machine must be one of those named; a masked one is none of them, since no policy can name zero."""
-    return is_one_of(case.report.chip_id, case.policy.snp.chip_ids)
+    return is_one_of(case.report.chip_id, case.rules.chip_ids)
 
 
 @answers("snp.chip_id.denied")
 def chip_id_denied(case: SnpCase) -> Answer:
     """The machine may not be one that is ruled out, and must say which it is for that to mean anything."""
-    found, denied = case.report.chip_id, case.policy.snp.denied_chip_ids
+    found, denied = case.report.chip_id, case.rules.denied_chip_ids
     return require(any(found) and found not in denied, "a chip that denied_chip_ids does not name", found)
 
 
@@ -171,7 +171,7 @@ def chip_id_masked(case: SnpCase) -> Answer:
 @answers("snp.report_id")
 def report_id(case: SnpCase) -> Answer:
     """The launch must be one of those named."""
-    return is_one_of(case.report.report_id, case.policy.snp.report_ids)
+    return is_one_of(case.report.report_id, case.rules.report_ids)
 
 
 @answers("snp.migration_agent")
@@ -183,7 +183,7 @@ def migration_agent(case: SnpCase) -> Answer:
 @answers("snp.firmware.minimum")
 def firmware_minimum(case: SnpCase) -> Answer:
     """The firmware that the platform can't go back behind must reach the minimum, as (major, minor, build)."""
-    minimum, committed = case.policy.snp.minimum_firmware, case.report.committed_firmware
+    minimum, committed = case.rules.minimum_firmware, case.report.committed_firmware
     holds = minimum is not ANY and committed >= minimum
     return require(holds, ("at least", minimum), committed)
 
@@ -191,7 +191,7 @@ def firmware_minimum(case: SnpCase) -> Answer:
 @answers("snp.firmware.committed")
 def firmware_committed(case: SnpCase) -> Answer:
     """Committed firmware must equal what runs, or not exceed it, as the policy says."""
-    report, mode = case.report, case.policy.snp.committed_firmware
+    report, mode = case.report, case.rules.committed_firmware
     same = report.committed_tcb == report.current_tcb and report.committed_firmware == report.current_firmware
     below = components_below(report.current_tcb, report.committed_tcb)
     at_most = not below and report.committed_firmware <= report.current_firmware
@@ -221,19 +221,19 @@ def tcb_floor_launch(case: SnpCase) -> Answer:
 @answers("snp.mitigations.launch")
 def mitigations_launch(case: SnpCase) -> Answer:
     """The mitigations must have been in place at launch; reports before version 5 show none."""
-    return _has_mitigations(case, case.report.launch_mit_vector, case.policy.snp.launch_mitigations)
+    return _has_mitigations(case, case.report.launch_mit_vector, case.rules.launch_mitigations)
 
 
 @answers("snp.mitigations.current")
 def mitigations_current(case: SnpCase) -> Answer:
     """The mitigations must be in place; reports before version 5 show none."""
-    return _has_mitigations(case, case.report.current_mit_vector, case.policy.snp.current_mitigations)
+    return _has_mitigations(case, case.report.current_mit_vector, case.rules.current_mitigations)
 
 
 @answers("snp.guest_policy.abi")
 def guest_policy_abi(case: SnpCase) -> Answer:
     """The guest must insist on a firmware ABI that is new enough."""
-    minimum, found = case.policy.snp.minimum_abi, minimum_abi(case.report.policy)
+    minimum, found = case.rules.minimum_abi, minimum_abi(case.report.policy)
     return require(minimum is not ANY and found >= minimum, ("at least", minimum), found)
 
 
@@ -258,7 +258,7 @@ def _at_least(value: int, minimum: object) -> Answer:
 
 
 def _reaches_floor(case: SnpCase, tcb: bytes) -> Answer:
-    line, rules = case.product, case.policy.snp
+    line, rules = case.product, case.rules
     if line is None:
         return _no_product("a TCB at its product line's floor")
     if rules.tcb_floor is ANY or line not in rules.tcb_floor:

@@ -2,8 +2,7 @@
 
 from cvmproof.check import Answer, failed, require
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData
-from cvmproof.snp.answering import answers
-from cvmproof.snp.case import SnpCase
+from cvmproof.report_data.answering import Bound, answers
 from cvmproof_formats.binding import BindingKind, Role, key_report_data, nonce_report_data
 from cvmproof_formats.errors import Misuse
 
@@ -12,16 +11,16 @@ _CHECKED_BY_NONCE = {None: "raw", BindingKind.NONCE: "nonce", BindingKind.KEY: "
 
 
 @answers("binding.domain")
-def binding_domain(case: SnpCase) -> Answer:
+def binding_domain(case: Bound) -> Answer:
     """The evidence must be labelled as bound to the nonce alone or to nonce and key, or carry no label."""
     label = case.evidence.binding
     return require(label in _CHECKED_BY_NONCE, "nonce or key", label or "no label")
 
 
 @answers("freshness.report_data")
-def freshness_report_data(case: SnpCase) -> Answer:
+def freshness_report_data(case: Bound) -> Answer:
     """REPORT_DATA must be what the verifier expects: given as it is, or computed from the verifier's own nonce."""
-    found, freshness = case.report.report_data, case.freshness
+    found, freshness = case.report_data, case.freshness
     if isinstance(freshness, ExpectedReportData):
         return require(found == freshness.report_data, freshness.report_data, found)
     if not isinstance(freshness, ExpectedNonce):
@@ -33,7 +32,7 @@ def freshness_report_data(case: SnpCase) -> Answer:
     return require(found == expected, expected, found)
 
 
-def _from_nonce(case: SnpCase, nonce: bytes) -> bytes:
+def _from_nonce(case: Bound, nonce: bytes) -> bytes:
     evidence = case.evidence
     role = evidence.role or Role.SERVER
     if evidence.binding is BindingKind.KEY:

@@ -2,8 +2,7 @@
 
 from cvmproof.check import Answer, failed, passed, require
 from cvmproof.live import ExpectedChannel, Live
-from cvmproof.snp.answering import answers
-from cvmproof.snp.case import SnpCase
+from cvmproof.report_data.answering import Bound, answers
 from cvmproof_formats.binding import BindingKind, Role, Tee, channel_report_data, key_report_data, nonce_report_data
 from cvmproof_formats.errors import Malformed, Misuse
 from cvmproof_formats.x509 import KeyUsage, key_usage
@@ -13,7 +12,7 @@ _HANDSHAKES_ONLY = KeyUsage(digital_signature=True)
 
 
 @answers("binding.labels")
-def binding_labels(case: SnpCase) -> Answer:
+def binding_labels(case: Bound) -> Answer:
     """The evidence must say that it is bound as expected, by this end of the connection, to this key."""
     live, evidence = _live(case), case.evidence
     kind = BindingKind.CHANNEL if type(live) is ExpectedChannel else BindingKind.KEY
@@ -25,7 +24,7 @@ def binding_labels(case: SnpCase) -> Answer:
 
 
 @answers("freshness.nonce")
-def freshness_nonce(case: SnpCase) -> Answer:
+def freshness_nonce(case: Bound) -> Answer:
     """The evidence must answer the nonce that was sent over this connection."""
     expected = "the nonce just sent"
     same = case.evidence.nonce == _live(case).nonce
@@ -33,7 +32,7 @@ def freshness_nonce(case: SnpCase) -> Answer:
 
 
 @answers("binding.leaf")
-def binding_leaf(case: SnpCase) -> Answer:
+def binding_leaf(case: Bound) -> Answer:
     """The attester's certificate must allow its key to sign handshakes, and nothing else."""
     expected = "keyUsage digitalSignature only"
     try:
@@ -44,9 +43,9 @@ def binding_leaf(case: SnpCase) -> Answer:
 
 
 @answers("binding.report_data")
-def binding_report_data(case: SnpCase) -> Answer:
+def binding_report_data(case: Bound) -> Answer:
     """REPORT_DATA must be what role, TEE, nonce, key and, for a channel, exporter value of this connection come to."""
-    live, found = _live(case), case.report.report_data
+    live, found = _live(case), case.report_data
     try:
         expected = _report_data(live, live.role, case.evidence.tee)
     except Misuse as error:
@@ -56,7 +55,7 @@ def binding_report_data(case: SnpCase) -> Answer:
     return failed(expected, _explain(live, case.evidence.tee, found) or found)
 
 
-def _live(case: SnpCase) -> Live:
+def _live(case: Bound) -> Live:
     if not isinstance(case.freshness, Live):
         raise TypeError(f"{type(case.freshness).__name__}, where a live connection was to be judged")
     return case.freshness

@@ -1,0 +1,1 @@
+"""TDX: what is asked of a quote, and how it is answered."""

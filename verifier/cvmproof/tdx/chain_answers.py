@@ -1,0 +1,173 @@
+"""Answers about the platform's key, the key that signs Intel's JSON, their chains, and revocation."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cvmproof.check import Absent, Answer, Outcome, failed, passed, require, undecided
+from cvmproof.policy.policy import Revocation
+from cvmproof.tdx.answering import answers
+from cvmproof.tdx.case import Lists, TdxCase
+from cvmproof_formats.x509 import Certificate, CertificateList
+
+_PROFILE = "Intel's certificate profile"
+_NO_SIGNER = Absent("certificate of Intel's TCB signing key")
+_NOT_REVOKED = "not revoked"
+
+
+@answers("tdx.pck.profile")
+def pck_profile(case: TdxCase) -> Answer:
+    """The leaf must be a PCK certificate in Intel's profile."""
+    return _holds(case.chain.leaf_problem, _PROFILE)
+
+
+@answers("tdx.pck.signature")
+def pck_signature(case: TdxCase) -> Answer:
+    """The CA must have signed the leaf."""
+    return _holds(case.chain.leaf_signature_problem, "the CA's signature")
+
+
+@answers("tdx.chain.intermediate")
+def chain_intermediate(case: TdxCase) -> Answer:
+    """The certificate above the leaf must be that of a PCK CA, of platforms or of processors."""
+    return _holds(case.chain.authority_problem, _PROFILE)
+
+
+@answers("tdx.chain.intermediate_signature")
+def chain_intermediate_signature(case: TdxCase) -> Answer:
+    """The root must have signed the CA."""
+    return _holds(case.chain.authority_signature_problem, "the root's signature")
+
+
+@answers("tdx.chain.root")
+def chain_root(case: TdxCase) -> Answer:
+    """The root must be in Intel's profile, and its key pinned in a compiled-in set."""
+    chain, expected = case.chain, "a root key that is pinned"
+    if chain.root_problem:
+        return failed(expected, chain.root_problem)
+    return require(chain.root_pinned_in is not None, expected, ("SHA-256 of its key", chain.root_key_sha256))
+
+
+@answers("tdx.chain.root_signature")
+def chain_root_signature(case: TdxCase) -> Answer:
+    """The root certificate must carry its own key's signature: without it, its dates and flags could be anybody's."""
+    return _holds(case.chain.root_signature_problem, "the root's own signature")
+
+
+@answers("tdx.chain.trust_set")
+def chain_trust_set(case: TdxCase) -> Answer:
+    """The root may not be of another trust set than the one the caller named."""
+    expected, found = ("not a root of another set than", case.trust.name), case.chain.root_pinned_in
+    return require(found is None or found == case.trust.name, expected, found or "of none")
+
+
+@answers("tdx.chain.validity")
+def chain_validity(case: TdxCase) -> Answer:
+    """All three certificates must be valid at the time of the appraisal."""
+    return _all_valid(case.chain.certificates, case.now)
+
+
+@answers("tdx.signer.profile")
+def signer_profile(case: TdxCase) -> Answer:
+    """The certificate must be that of the TCB signing key, in Intel's profile."""
+    return undecided(_PROFILE, _NO_SIGNER) if case.signer is None else _holds(case.signer.problem, _PROFILE)
+
+
+@answers("tdx.signer.signature")
+def signer_signature(case: TdxCase) -> Answer:
+    """The root of the quote's own chain must have signed it."""
+    expected = "the root's signature"
+    return undecided(expected, _NO_SIGNER) if case.signer is None else _holds(case.signer.signature_problem, expected)
+
+
+@answers("tdx.signer.validity")
+def signer_validity(case: TdxCase) -> Answer:
+    """The signing key's certificate must be valid at the time of the appraisal."""
+    return undecided(case.now, _NO_SIGNER) if case.signer is None else _all_valid((case.signer.certificate,), case.now)
+
+
+@answers("tdx.root_crl.signature")
+def root_crl_signature(case: TdxCase) -> Answer:
+    """There must be a revocation list that the root signed."""
+    return _is_authentic(case, case.root_crls, "the root")
+
+
+@answers("tdx.root_crl.current")
+def root_crl_current(case: TdxCase) -> Answer:
+    """A list of the root must cover the time of the appraisal. One that does not leaves it undecided."""
+    return _is_current(case, case.root_crls, "the root")
+
+
+@answers("tdx.pck_crl.signature")
+def pck_crl_signature(case: TdxCase) -> Answer:
+    """There must be a revocation list that the platform key's CA signed."""
+    return _is_authentic(case, case.pck_crls, "the PCK CA")
+
+
+@answers("tdx.pck_crl.current")
+def pck_crl_current(case: TdxCase) -> Answer:
+    """A list of the CA must cover the time of the appraisal. One that does not leaves it undecided."""
+    return _is_current(case, case.pck_crls, "the PCK CA")
+
+
+@answers("tdx.crl.revoked")
+def crl_revoked(case: TdxCase) -> Answer:
+    """No authentic list, however old, may name the leaf, the CA or the TCB signing key."""
+    by_root, by_authority = _readable(case.root_crls), _readable(case.pck_crls)
+    signer = (case.signer.certificate,) if case.signer else ()
+    listed = [(case.chain.leaf, by_authority), *((c, by_root) for c in (case.chain.authority, *signer))]
+    for certificate, crls in listed:
+        if any(certificate.serial in crl.serials for crl in crls):
+            return failed(_NOT_REVOKED, f"serial number {certificate.serial:#x} revoked")
+    for supplied, whose in ((case.root_crls, "the root"), (case.pck_crls, "the PCK CA")):
+        if not supplied:
+            return _no_list(case, _NOT_REVOKED, whose)
+    complete = by_root and by_authority
+    return passed(_NOT_REVOKED, _NOT_REVOKED) if complete else undecided(_NOT_REVOKED, Absent("an authentic list"))
+
+
+def _holds(problem: str, expected: str) -> Answer:
+    return failed(expected, problem) if problem else passed(expected, expected)
+
+
+def _all_valid(certificates: Iterable[Certificate], now: datetime) -> Answer:
+    for certificate in certificates:
+        if not certificate.not_before <= now <= certificate.not_after:
+            got = f"valid from {certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}"
+            return failed(now, got)
+    return passed(now, "all valid")
+
+
+def _is_authentic(case: TdxCase, lists: Lists, whose: str) -> Answer:
+    expected = f"a revocation list that {whose} signed"
+    if not lists:
+        return _no_list(case, expected, whose)
+    problems = [examined.problem for examined in lists]
+    return passed(expected, expected) if "" in problems else failed(expected, problems[0])
+
+
+def _is_current(case: TdxCase, lists: Lists, whose: str) -> Answer:
+    if not lists:
+        return _no_list(case, case.now, whose)
+    readable = _readable(lists)
+    if not readable:
+        return undecided(case.now, Absent(f"a revocation list that {whose} signed"))
+    grace = timedelta(seconds=case.rules.collateral_grace)
+    if any(crl.this_update <= case.now <= crl.next_update + grace for crl in readable if crl.next_update):
+        return passed(case.now, "current")
+    last = max(readable, key=lambda crl: crl.this_update)
+    return undecided(
+        case.now, f"a list from {last.this_update:%Y-%m-%d} to {last.next_update or last.this_update:%Y-%m-%d}"
+    )
+
+
+def _readable(lists: Lists) -> list[CertificateList]:
+    """Give the lists that the authority signed; where there are none, those that claim it: another check says no."""
+    authentic = [examined.crl for examined in lists if examined.crl and not examined.problem]
+    return authentic or [examined.crl for examined in lists if examined.crl]
+
+
+def _no_list(case: TdxCase, expected: object, whose: str) -> Answer:
+    absent = Absent(f"revocation list of {whose}")
+    if case.policy.revocation is Revocation.IF_AVAILABLE:
+        return Answer(Outcome.UNCONSTRAINED, expected, absent)
+    return undecided(expected, absent)

@@ -1,0 +1,106 @@
+"""Who signed what in Intel's hierarchy: certificates, revocation lists, and signed JSON.
+
+Each function gives what is wrong in words, or "" where nothing is. All are pure functions of bytes, and remembered;
+dates are other questions, asked anew each time.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidSignature
+
+from cvmproof.signature import load_p256_key, verify_p256
+from cvmproof_formats import der
+from cvmproof_formats.errors import Malformed
+from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256
+from cvmproof_formats.tdx.signed_json import Signed
+from cvmproof_formats.x509 import Certificate, CertificateList, key_usage, read_crl
+
+_SIGNATURE_SIZE = 64  # bytes
+_OTHER_SIGNATURE = "its signature is not the issuer's"
+
+
+@lru_cache(maxsize=1024)
+def link_problem(issuer: Certificate, subject: Certificate) -> str:
+    """Say what keeps one certificate from having signed another, names included."""
+    if subject.issuer != issuer.subject:
+        return "its issuer is another name than the next certificate's subject"
+    return signature_problem(issuer.spki, subject.signature_algorithm, subject.signature, subject.tbs)
+
+
+def signature_problem(spki: bytes, algorithm: bytes, signature: bytes, message: bytes) -> str:
+    """Say what keeps a signature in DER, as certificates and revocation lists carry it, from being this key's."""
+    if algorithm != ECDSA_SHA256:
+        return "not signed with ECDSA and SHA-256"
+    try:
+        verify_p256(load_p256_key(spki), raw_signature(signature), message)
+    except Malformed as error:
+        return str(error)
+    except InvalidSignature:
+        return _OTHER_SIGNATURE
+    return ""
+
+
+def raw_signature(data: bytes) -> bytes:
+    """Write an ECDSA-Sig-Value (RFC 3279 section 2.2.3) as r || s, 64 bytes; raises Malformed."""
+    start, end = der.only(data, 0, len(data), der.SEQUENCE, "signature")
+    first, start = der.expect(data, start, end, der.INTEGER, "signature")
+    r = der.read_integer(data[first:start], "signature")
+    first, last = der.only(data, start, end, der.INTEGER, "signature")
+    s = der.read_integer(data[first:last], "signature")
+    half = _SIGNATURE_SIZE // 2
+    if max(r, s) >> 8 * half:
+        raise Malformed("signature: expected two numbers of 32 bytes, got larger ones")
+    return r.to_bytes(half, "big") + s.to_bytes(half, "big")
+
+
+@lru_cache(maxsize=256)
+def signed_problem(signed: Signed, spki: bytes) -> str:
+    """Say what keeps a signed object from being that of this key."""
+    try:
+        verify_p256(load_p256_key(spki), signed.signature, signed.body)
+    except Malformed as error:
+        return str(error)
+    except InvalidSignature:
+        return "its signature is not the signing key's"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RevocationList:
+    """A revocation list that is, or claims to be, an authority's: what is wrong with it; None if it can't be read."""
+
+    crl: CertificateList | None
+    problem: str
+
+
+@lru_cache(maxsize=256)
+def examine_crl(data: bytes, issuer: Certificate) -> RevocationList:
+    """Examine a revocation list as one of this authority; its dates are another question."""
+    try:
+        crl = read_crl(data)
+    except Malformed as error:
+        return RevocationList(crl=None, problem=str(error))
+    return RevocationList(crl=crl, problem=_crl_problem(crl, issuer))
+
+
+def crl_problem(data: bytes, issuer: Certificate) -> str:
+    """Say what keeps a revocation list from being this authority's."""
+    return examine_crl(data, issuer).problem
+
+
+def _crl_problem(crl: CertificateList, issuer: Certificate) -> str:
+    if crl.issuer != issuer.subject:
+        return "its issuer is another name than the authority's"
+    critical = [extension.oid for extension in crl.extensions if extension.critical]
+    if critical:
+        return f"critical extension {critical[0]}"
+    if crl.next_update is None:
+        return "it does not say when the next one comes"
+    try:
+        usage = key_usage(issuer)
+    except Malformed as error:
+        return str(error)
+    if usage is None or not usage.crl_sign:
+        return "the authority's key usage lacks cRLSign"
+    return signature_problem(issuer.spki, crl.signature_algorithm, crl.signature, crl.tbs)

@@ -1,0 +1,111 @@
+"""Intel's certificate profile: what each kind of certificate in the hierarchy must look like.
+
+Follows `cvmproof_formats.tdx.hierarchy`, where each profile is declared. Each function gives what is wrong in words, or
+"" where nothing is; keys and signatures are other questions.
+"""
+
+from functools import lru_cache
+
+from cvmproof.signature import load_p256_key
+from cvmproof_formats.errors import Malformed
+from cvmproof_formats.tdx.hierarchy import (
+    ECDSA_SHA256,
+    PCK,
+    PLATFORM_CA,
+    PROCESSOR_CA,
+    ROOT,
+    TCB_SIGNING,
+    Profile,
+)
+from cvmproof_formats.tdx.pck import read_pck
+from cvmproof_formats.x509 import (
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    BasicConstraints,
+    Certificate,
+    basic_constraints,
+    common_name,
+    key_usage,
+)
+
+_X509_V3 = 3
+_CRITICAL = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
+# The three encodings of Intel's root differ in their path length.
+_ROOT_CONSTRAINTS = (ROOT.basic_constraints, BasicConstraints(ca=True, path_length=0), BasicConstraints(ca=True))
+_AUTHORITIES = {profile.subject: profile for profile in (PLATFORM_CA, PROCESSOR_CA)}
+
+
+def name_of(name: bytes) -> str:
+    """Give a name's common name, "" where it has none that can be read."""
+    try:
+        return common_name(name)
+    except Malformed:
+        return ""
+
+
+@lru_cache(maxsize=64)
+def root_problem(certificate: Certificate) -> str:
+    """Say what keeps a certificate from being Intel's root, its key aside."""
+    if certificate.subject != certificate.issuer:
+        return "its issuer is not its subject"
+    return _problem(certificate, ROOT, _ROOT_CONSTRAINTS)
+
+
+@lru_cache(maxsize=64)
+def authority_problem(certificate: Certificate) -> str:
+    """Say what keeps a certificate from being that of a PCK CA, of platforms or of processors."""
+    profile = _AUTHORITIES.get(name_of(certificate.subject))
+    if profile is None:
+        return f"its name is {name_of(certificate.subject)!r}, not {' or '.join(_AUTHORITIES)}"
+    return _problem(certificate, profile, (profile.basic_constraints,))
+
+
+@lru_cache(maxsize=64)
+def signer_problem(certificate: Certificate) -> str:
+    """Say what keeps a certificate from being that of the key which signs TCB info and QE identities."""
+    return _problem(certificate, TCB_SIGNING, (TCB_SIGNING.basic_constraints,))
+
+
+@lru_cache(maxsize=256)
+def pck_problem(certificate: Certificate) -> str:
+    """Say what keeps a certificate from being a PCK's."""
+    problem = _problem(certificate, PCK, (PCK.basic_constraints,))
+    if problem:
+        return problem
+    try:
+        read_pck(certificate)
+    except Malformed as error:
+        return str(error)
+    return ""
+
+
+def is_signer(certificate: Certificate) -> bool:
+    """Tell whether a certificate is named as that of the key which signs TCB info and QE identities."""
+    return name_of(certificate.subject) == TCB_SIGNING.subject
+
+
+def _problem(certificate: Certificate, profile: Profile, constraints: tuple[BasicConstraints, ...]) -> str:
+    names = name_of(certificate.subject), name_of(certificate.issuer)
+    if names[0] != profile.subject or names[1] not in profile.issuers:
+        return f"it is named {names[0]!r} by {names[1]!r}, not {profile.subject} by {' or '.join(profile.issuers)}"
+    if certificate.version != _X509_V3 or certificate.signature_algorithm != ECDSA_SHA256:
+        return "not X.509 version 3, signed with ECDSA and SHA-256"
+    try:
+        load_p256_key(certificate.spki)
+        found, usage = basic_constraints(certificate), key_usage(certificate)
+    except Malformed as error:
+        return str(error)
+    if found not in constraints:
+        return f"its basic constraints are {found or 'missing'}"
+    if usage != profile.key_usage:
+        return f"its key usage is {usage or 'missing'}"
+    return _extensions_problem(certificate, profile)
+
+
+def _extensions_problem(certificate: Certificate, profile: Profile) -> str:
+    present = {extension.oid for extension in certificate.extensions}
+    if present != set(profile.extensions):
+        odd = sorted(present ^ set(profile.extensions))
+        return f"its extensions are not those of the profile: {odd[0]}"
+    critical = {extension.oid for extension in certificate.extensions if extension.critical}
+    return "" if critical == _CRITICAL else f"critical extensions {', '.join(sorted(critical)) or 'none'}"

@@ -1,0 +1,168 @@
+"""Answers about the quote's two signatures, the quoting enclave, and the TDX module."""
+
+from cryptography.exceptions import InvalidSignature
+
+from cvmproof.check import Absent, Answer, failed, passed, require, undecided
+from cvmproof.signature import load_p256_key, verify_p256
+from cvmproof.tdx.answering import answers
+from cvmproof.tdx.case import TdxCase
+from cvmproof_formats.errors import Malformed
+from cvmproof_formats.tdx.p256 import key_spki
+from cvmproof_formats.tdx.qe_identity import QeIdentity
+from cvmproof_formats.tdx.qe_report import ENCLAVE_DEBUG, attestation_key_report_data
+from cvmproof_formats.tdx.tcb_info import ModuleIdentity, TcbInfo, TdxModule
+from cvmproof_formats.tdx.tee_tcb_svn import TeeTcbSvn
+
+NO_TCB_INFO = Absent("TCB info of this platform that can be read")
+NO_QE_IDENTITY = Absent("QE identity that can be read")
+_ATTRIBUTES_SIZE = 8  # bytes, SEAMATTRIBUTES
+
+
+@answers("tdx.qe.signature")
+def qe_signature(case: TdxCase) -> Answer:
+    """The platform's key must have signed the quoting enclave's report as received."""
+    expected, qe = "the platform key's signature", case.quote.qe
+    if case.chain.key is None:
+        return undecided(expected, Absent("a P-256 key in the PCK certificate"))
+    try:
+        verify_p256(case.chain.key, qe.signature, qe.signed)
+    except InvalidSignature:
+        return failed(expected, "another signature")
+    return passed(expected, expected)
+
+
+@answers("tdx.qe.binding")
+def qe_binding(case: TdxCase) -> Answer:
+    """The enclave's report data must be made of the attestation key, all 64 bytes of it."""
+    quote = case.quote
+    expected = attestation_key_report_data(
+        attestation_key=quote.attestation_key, authentication_data=quote.qe.authentication_data
+    )
+    return require(quote.qe.report.report_data == expected, expected, quote.qe.report.report_data)
+
+
+@answers("tdx.signature.quote")
+def signature_quote(case: TdxCase) -> Answer:
+    """The attestation key must have signed header and body as received."""
+    expected, quote = "the attestation key's signature", case.quote
+    try:
+        verify_p256(load_p256_key(key_spki(quote.attestation_key)), quote.signature, quote.signed)
+    except Malformed as error:
+        return failed(expected, str(error))
+    except InvalidSignature:
+        return failed(expected, "another signature")
+    return passed(expected, expected)
+
+
+@answers("tdx.qe.mrsigner")
+def qe_mrsigner(case: TdxCase) -> Answer:
+    """The enclave must be signed by whom the identity names."""
+    identity = identity_of(case)
+    if identity is None:
+        return undecided("the signer that Intel names", NO_QE_IDENTITY)
+    found = case.quote.qe.report.mr_signer
+    return require(found == identity.mrsigner, identity.mrsigner, found)
+
+
+@answers("tdx.qe.product")
+def qe_product(case: TdxCase) -> Answer:
+    """The enclave must be the product that the identity names."""
+    identity = identity_of(case)
+    if identity is None:
+        return undecided("the product that Intel names", NO_QE_IDENTITY)
+    found = case.quote.qe.report.isv_prod_id
+    return require(found == identity.isvprodid, identity.isvprodid, found)
+
+
+@answers("tdx.qe.miscselect")
+def qe_miscselect(case: TdxCase) -> Answer:
+    """MISCSELECT must be what the identity says, under its mask."""
+    identity = identity_of(case)
+    if identity is None:
+        return undecided("the MISCSELECT that Intel names", NO_QE_IDENTITY)
+    expected = masked(identity.miscselect, identity.miscselect_mask)
+    found = masked(case.quote.qe.report.miscselect, identity.miscselect_mask)
+    return require(found == expected, expected, found)
+
+
+@answers("tdx.qe.attributes")
+def qe_attributes(case: TdxCase) -> Answer:
+    """ATTRIBUTES must be what the identity says, under its mask; debugging is asked for itself."""
+    identity = identity_of(case)
+    if identity is None:
+        return undecided("the ATTRIBUTES that Intel names", NO_QE_IDENTITY)
+    mask = masked(identity.attributes_mask, _ALL_BUT_DEBUG)
+    expected, found = masked(identity.attributes, mask), masked(case.quote.qe.report.attributes, mask)
+    return require(found == expected, expected, found)
+
+
+_ALL_BUT_DEBUG = (~ENCLAVE_DEBUG & (1 << 128) - 1).to_bytes(16, "little")
+
+
+@answers("tdx.qe.debug")
+def qe_debug(case: TdxCase) -> Answer:
+    """The enclave may not run under debug, whatever an identity says."""
+    found = case.quote.qe.report.flags & ENCLAVE_DEBUG
+    return require(found == 0, "DEBUG 0", "DEBUG 1" if found else "DEBUG 0")
+
+
+@answers("tdx.module.identity")
+def module_identity(case: TdxCase) -> Answer:
+    """A module with a version must be one that TCB info speaks of, the one of now as well."""
+    info = info_of(case)
+    if info is None:
+        return undecided("an identity of this TDX module", NO_TCB_INFO)
+    for svn in _svns(case):
+        if svn.module_id is not None and info.identity(svn.module_version) is None:
+            known = ", ".join(identity.id for identity in info.module_identities) or "none"
+            return failed(("one of", known), svn.module_id)
+    return passed("an identity of this TDX module", "there")
+
+
+@answers("tdx.module.signer")
+def module_signer(case: TdxCase) -> Answer:
+    """MRSIGNERSEAM must be what TCB info says of this module."""
+    module = _module(case)
+    if module is None:
+        return undecided("the signer that Intel names", NO_TCB_INFO)
+    found = case.body.mr_signer_seam
+    return require(found == module.mrsigner, module.mrsigner, found)
+
+
+@answers("tdx.module.attributes")
+def module_attributes(case: TdxCase) -> Answer:
+    """SEAMATTRIBUTES must be zero, and what TCB info says of this module."""
+    module = _module(case)
+    if module is None:
+        return undecided("the attributes that Intel names", NO_TCB_INFO)
+    found = case.body.seam_attributes.to_bytes(_ATTRIBUTES_SIZE, "little")
+    return require(found == module.attributes and not any(found), module.attributes, found)
+
+
+def info_of(case: TdxCase) -> TcbInfo | None:
+    """Give the TCB info, None where there is none that can be read."""
+    return case.tcb_info.info if case.tcb_info else None
+
+
+def identity_of(case: TdxCase) -> QeIdentity | None:
+    """Give the QE identity, None where there is none that can be read."""
+    return case.qe_identity.info if case.qe_identity else None
+
+
+def masked(value: bytes, mask: bytes) -> bytes:
+    """Keep the bits of a mask of the same length."""
+    return bytes(byte & bit for byte, bit in zip(value, mask, strict=True))
+
+
+def _svns(case: TdxCase) -> tuple[TeeTcbSvn, ...]:
+    current = case.quote.current_tee_tcb_svn
+    return tuple(TeeTcbSvn.read(data) for data in (case.body.tee_tcb_svn, current) if data is not None)
+
+
+def _module(case: TdxCase) -> TdxModule | None:
+    """Give what TCB info says of the module that launched the TD: by its version, or of modules without one."""
+    info = info_of(case)
+    if info is None:
+        return None
+    found: ModuleIdentity | None = info.identity(TeeTcbSvn.read(case.body.tee_tcb_svn).module_version)
+    return found.module if found else info.module

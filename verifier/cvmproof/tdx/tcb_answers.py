@@ -1,0 +1,199 @@
+"""Answers about what Intel signs on platforms and enclaves, and about what state the TCB is in by it."""
+
+from datetime import timedelta
+
+from cvmproof.check import Absent, Answer, failed, passed, require, undecided
+from cvmproof.policy.values import ANY
+from cvmproof.tdx.answering import answers
+from cvmproof.tdx.case import TdxCase
+from cvmproof.tdx.quote_answers import NO_QE_IDENTITY, NO_TCB_INFO, identity_of, info_of
+from cvmproof.tdx.signed_info import SignedInfo
+from cvmproof.tdx.tcb import TdRating
+from cvmproof_formats.tdx.qe_identity import QeIdentity
+from cvmproof_formats.tdx.tcb_info import TcbInfo
+from cvmproof_formats.tdx.tcb_status import TcbStatus
+from cvmproof_formats.tdx.tee_tcb_svn import TeeTcbSvn
+
+_SIGNED = "Intel's signature over these bytes"
+_NO_RATING = Absent("TCB info, QE identity and PCK certificate that can be read")
+_NO_MODULE_VERSION = "TDX_00"  # what a policy calls modules of TDX 1.0
+
+
+@answers("tdx.tcb_info.signature")
+def tcb_info_signature(case: TdxCase) -> Answer:
+    """The TCB signing key must have signed the TCB info as received."""
+    return _is_signed(case, case.tcb_info, Absent("TCB info"))
+
+
+@answers("tdx.tcb_info.form")
+def tcb_info_form(case: TdxCase) -> Answer:
+    """The TCB info must be of the form that is read here."""
+    return _is_readable(case.tcb_info, Absent("TCB info"))
+
+
+@answers("tdx.tcb_info.current")
+def tcb_info_current(case: TdxCase) -> Answer:
+    """The TCB info must cover the time of the appraisal. One that does not leaves it undecided."""
+    return _is_current(case, info_of(case), NO_TCB_INFO)
+
+
+@answers("tdx.tcb_info.fmspc")
+def tcb_info_fmspc(case: TdxCase) -> Answer:
+    """The TCB info must be about this kind of platform."""
+    info, pck = info_of(case), case.pck
+    if info is None or pck is None:
+        return undecided(pck.fmspc if pck else "the platform's FMSPC", NO_TCB_INFO)
+    return require(info.fmspc == pck.fmspc, pck.fmspc, info.fmspc)
+
+
+@answers("tdx.tcb_info.pceid")
+def tcb_info_pceid(case: TdxCase) -> Answer:
+    """The TCB info must be about this provisioning enclave."""
+    info, pck = info_of(case), case.pck
+    if info is None or pck is None:
+        return undecided(pck.pceid if pck else "the platform's PCEID", NO_TCB_INFO)
+    return require(info.pce_id == pck.pceid, pck.pceid, info.pce_id)
+
+
+@answers("tdx.qe_identity.signature")
+def qe_identity_signature(case: TdxCase) -> Answer:
+    """The TCB signing key must have signed the QE identity as received."""
+    return _is_signed(case, case.qe_identity, Absent("QE identity"))
+
+
+@answers("tdx.qe_identity.form")
+def qe_identity_form(case: TdxCase) -> Answer:
+    """The QE identity must be of the form that is read here."""
+    return _is_readable(case.qe_identity, Absent("QE identity"))
+
+
+@answers("tdx.qe_identity.current")
+def qe_identity_current(case: TdxCase) -> Answer:
+    """The QE identity must cover the time of the appraisal. One that does not leaves it undecided."""
+    return _is_current(case, identity_of(case), NO_QE_IDENTITY)
+
+
+@answers("tdx.tcb.level")
+def tcb_level(case: TdxCase) -> Answer:
+    """Platform, TDX module and quoting enclave must each reach a level that Intel publishes, at launch and now."""
+    expected, rating = "a level that fits", case.rating
+    if rating is None:
+        return undecided(expected, _NO_RATING)
+    for when, rated in (("at launch", rating.launch), ("now", rating.current)):
+        if rated is not None and rated.status is TcbStatus.NOT_SUPPORTED:
+            return failed(expected, ("none for the", rated.missing, when))
+    return passed(expected, expected)
+
+
+@answers("tdx.tcb.revoked")
+def tcb_revoked(case: TdxCase) -> Answer:
+    """No part may be at a level that Intel has revoked; no policy takes one."""
+    expected = "not Revoked"
+    if case.rating is None:
+        return undecided(expected, _NO_RATING)
+    return require(case.rating.status is not TcbStatus.REVOKED, expected, case.rating.status)
+
+
+@answers("tdx.tcb.status")
+def tcb_status(case: TdxCase) -> Answer:
+    """The converged status must be one that the policy takes; none at all and Revoked are for other checks."""
+    taken, rating = case.rules.tcb_statuses, case.rating
+    if rating is None:
+        return undecided(taken, _NO_RATING)
+    return require(rating.status in taken or rating.status in _ASKED_ELSEWHERE, taken, rating.status)
+
+
+_ASKED_ELSEWHERE = frozenset({TcbStatus.NOT_SUPPORTED, TcbStatus.REVOKED})
+
+
+@answers("tdx.tcb.advisories")
+def tcb_advisories(case: TdxCase) -> Answer:
+    """No advisory that the policy names may apply, at launch or now."""
+    denied, rating = case.rules.denied_advisories, case.rating
+    if rating is None:
+        return undecided("none that denied_advisories names", _NO_RATING)
+    found = denied & _advisories(rating)
+    return require(not found, "none that denied_advisories names", frozenset(found) or "none")
+
+
+@answers("tdx.tcb.evaluation_number")
+def tcb_evaluation_number(case: TdxCase) -> Answer:
+    """Both TCB info and QE identity must be of a TCB evaluation number that is high enough."""
+    minimum, numbers = case.rules.minimum_evaluation_number, _evaluation_numbers(case)
+    if numbers is None:
+        return undecided(("at least", minimum), _NO_RATING)
+    return require(minimum is not ANY and min(numbers) >= minimum, ("at least", minimum), min(numbers))
+
+
+@answers("tdx.tcb.evaluation_numbers")
+def tcb_evaluation_numbers(case: TdxCase) -> Answer:
+    """TCB info and QE identity must be of one number."""
+    numbers = _evaluation_numbers(case)
+    if numbers is None:
+        return undecided("one evaluation number", _NO_RATING)
+    got = ("TCB info", numbers[0], "QE identity", numbers[1])
+    return require(numbers[0] == numbers[1], "one evaluation number", got)
+
+
+@answers("tdx.tcb.date")
+def tcb_date(case: TdxCase) -> Answer:
+    """The oldest level that was reached at launch must be of this day or later; where there is none, others say so."""
+    minimum, rating = case.rules.minimum_tcb_date, case.rating
+    if rating is None:
+        return undecided(("at least", minimum), _NO_RATING)
+    reached = rating.launch.tcb_date
+    if reached is None:
+        return passed(("at least", minimum), "no level")
+    return require(minimum is not ANY and reached.date() >= minimum, ("at least", minimum), reached.date())
+
+
+@answers("tdx.qe.svn")
+def qe_svn(case: TdxCase) -> Answer:
+    """The quoting enclave's version must reach the minimum."""
+    minimum, found = case.rules.minimum_qe_svn, case.quote.qe.report.isv_svn
+    return require(minimum is not ANY and found >= minimum, ("at least", minimum), found)
+
+
+@answers("tdx.module.svn")
+def module_svn(case: TdxCase) -> Answer:
+    """The TDX module that launched the TD must be of a version that the policy names, and reach its minimum."""
+    minimums, svn = case.rules.minimum_module_svns, TeeTcbSvn.read(case.body.tee_tcb_svn)
+    name = svn.module_id or _NO_MODULE_VERSION
+    if minimums is ANY or name not in minimums:
+        return failed(("a TDX module of", ", ".join(minimums) if minimums is not ANY else "none"), name)
+    minimum = minimums[name]
+    return require(minimum is ANY or svn.module_svn >= minimum, (name, "at least", minimum), svn.module_svn)
+
+
+def _is_signed(case: TdxCase, one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absent: Absent) -> Answer:
+    if one is None:
+        return undecided(_SIGNED, absent)
+    if case.signer is None:
+        return undecided(_SIGNED, Absent("certificate of Intel's TCB signing key"))
+    return failed(_SIGNED, one.signature_problem) if one.signature_problem else passed(_SIGNED, _SIGNED)
+
+
+def _is_readable(one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absent: Absent) -> Answer:
+    expected = "a form that is read here"
+    if one is None:
+        return undecided(expected, absent)
+    return failed(expected, one.form_problem) if one.info is None else passed(expected, expected)
+
+
+def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent) -> Answer:
+    if info is None:
+        return undecided(case.now, absent)
+    grace = timedelta(seconds=case.rules.collateral_grace)
+    if info.issue_date <= case.now <= info.next_update + grace:
+        return passed(case.now, "current")
+    return undecided(case.now, f"issued {info.issue_date:%Y-%m-%d}, for use until {info.next_update:%Y-%m-%d}")
+
+
+def _evaluation_numbers(case: TdxCase) -> tuple[int, int] | None:
+    info, identity = info_of(case), identity_of(case)
+    return (info.evaluation_number, identity.evaluation_number) if info and identity else None
+
+
+def _advisories(rating: TdRating) -> frozenset[str]:
+    current = rating.current.advisories if rating.current else ()
+    return frozenset((*rating.launch.advisories, *current))
