@@ -35,7 +35,7 @@ def served(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str,
                 said[line.split()[0]] = line
             yield process, said
         finally:
-            process.kill()
+            process.terminate()  # killed, it would leave the file with its token
 
 
 def get(base: str, path: str, token: str) -> tuple[int, bytes]:
