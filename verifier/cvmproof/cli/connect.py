@@ -11,7 +11,7 @@ from cvmproof.cli.command import command, settings_of
 from cvmproof.cli.court import Court, Means
 from cvmproof.cli.forwarding import forward_until_stopped
 from cvmproof.cli.gathering import open_store
-from cvmproof.cli.pins import read_pins
+from cvmproof.cli.pins import PIN_HELP, PIN_KINDS, read_pins
 from cvmproof.cli.telling import tell
 from cvmproof.errors import EndpointError, Misuse, Rejected, Undecided
 from cvmproof.trust import TrustRoots
@@ -24,8 +24,8 @@ from cvmproof.trust import TrustRoots
 @click.option(
     "--pin",
     multiple=True,
-    metavar="machine:HEX|instance:HEX",
-    help="Which machine (CHIP_ID) or instance (REPORT_ID) it must be; repeatable, any one of a kind will do.",
+    metavar=PIN_KINDS,
+    help=f"Which machine or instance it must be. {PIN_HELP}. Repeatable, any one of a kind will do.",
 )
 @click.option(
     "--certs", multiple=True, metavar="FILE", help="Certificates: DER, PEM, a table, or a folder; repeatable."

@@ -9,7 +9,7 @@ import click
 
 from cvmproof.cli.arguments import open_policy, read_hex_option
 from cvmproof.cli.files import read_named
-from cvmproof.cli.pins import read_pins
+from cvmproof.cli.pins import PIN_HELP, PIN_KINDS, read_pins
 from cvmproof.errors import Misuse
 from cvmproof.spelling import escape
 
@@ -52,8 +52,8 @@ _OPTIONS = (
     click.option(
         "--pin",
         multiple=True,
-        metavar="machine:HEX|instance:HEX|first-use",
-        help="Which machine or instance it must be; first-use: the one it was the first time. Repeatable.",
+        metavar=f"{PIN_KINDS}|first-use",
+        help=f"Which machine or instance it must be. {PIN_HELP}; first-use: the one it was the first time. Repeatable.",
     ),
     click.option(
         "--policy-key", multiple=True, metavar="FILE", help="Take only policies that this key has signed; repeatable."
