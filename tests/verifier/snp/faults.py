@@ -55,6 +55,7 @@ CHAIN_FAULTS: dict[str, Fault] = {
     "snp.crl.signature": (GOOD, replace(GOOD, crl={"signed_by": ATTACKER.ark})),
     "snp.crl.current": (GOOD, replace(GOOD, crl={"this_update": datetime(2025, 11, 1, tzinfo=UTC)})),
     "snp.crl.revoked": (GOOD, replace(GOOD, crl={"revoked": (ASK_SERIAL,)})),
+    "policy.tee": (GOOD, replace(GOOD, takes_snp=False)),
 }
 
 REPORT_FAULTS: dict[str, Fault] = {

@@ -10,6 +10,7 @@ attacker's keys are those of another product line: public, and no root of this o
 """
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.freshness import ExpectedReportData
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
-from cvmproof.policy.reading import read_policy
+from cvmproof.policy.reading import builtin_bytes, read_policy
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.binding import BindingKind, Role, Tee
 from cvmproof_formats.errors import Category
@@ -113,6 +114,8 @@ class Situation:
     revocation: str = "required"
     rules: Mapping[str, object] = field(default_factory=dict)
     """What the policy says of SNP instead of its built-in base."""
+    takes_snp: bool = True
+    """Whether the policy has rules for SNP; without, it has those for TDX alone."""
     freshness: Expectation = field(default_factory=lambda: ExpectedReportData(REPORT_DATA))
     now: datetime = NOW
     trust: str = "simulated"
@@ -174,7 +177,7 @@ class Situation:
     @property
     def policy(self) -> Policy:
         """The policy."""
-        return policy_of(self.base, self.revocation, self.rules)
+        return policy_of(self.base, self.revocation, self.rules) if self.takes_snp else policy_without_snp()
 
     def appraise(self, *more_policies: Policy) -> Appraisal:
         """Appraise it under its own policy and others."""
@@ -196,6 +199,13 @@ def attackers_keys(product: ProductLine) -> CaKeys:
 def policy_of(base: str, revocation: str, rules: Mapping[str, object]) -> Policy:
     """The built-in policy `base` with some rules of its own."""
     return _policy(json.dumps({"extends": f"builtin:{base}", "revocation": revocation, "snp": dict(rules)}).encode())
+
+
+def policy_without_snp() -> Policy:
+    """The built-in policy `genuine` for TDX alone."""
+    document = tomllib.loads(builtin_bytes("genuine").decode())
+    del document["snp"]
+    return _policy(json.dumps(document).encode())
 
 
 @lru_cache(maxsize=512)

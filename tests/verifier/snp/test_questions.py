@@ -22,7 +22,9 @@ def test_ids_once_used_for_another_question_are_not_used_again() -> None:
 def test_every_rule_that_a_question_names_is_a_field_of_the_policy() -> None:
     bits = {f"guest_policy.{bit.name}" for bit in GUEST_POLICY_BITS}
     bits |= {f"platform_info.{bit.name}" for bit in PLATFORM_INFO_BITS}
-    known = {field.name for field in fields(SnpRules)} - {"guest_policy", "platform_info"} | bits | {"revocation"}
+    known = (
+        {field.name for field in fields(SnpRules)} - {"guest_policy", "platform_info"} | bits | {"revocation", "tee"}
+    )
     asked = {question.rule for question in SNP_QUESTIONS if question.rule}
     assert asked == known
 
