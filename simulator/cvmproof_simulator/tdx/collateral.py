@@ -5,6 +5,8 @@
     collateral.rating(platform=TcbStatus.OUT_OF_DATE)      the same machine, said to be out of date
     collateral.revoking_pck(platform)                      its PCK certificate in the CRL
     collateral.with_tcb_info(fmspc=other)                  any field of TCB info, signed
+    collateral.rewriting_tcb_info(b'"TDX"', b'"SGX"')      any bytes of it, signed
+    collateral.signing(signed_by=key)                      what another key signed
     collateral.with_root_crl(lifetime=timedelta(days=1))   any field of a list, signed
 
 There are two ways to every status. The default TCB info has a level for each: which one a machine gets follows from its
@@ -28,6 +30,7 @@ from cvmproof_formats.tdx.tcb_info import ModuleIdentity, PlatformLevel, TcbInfo
 from cvmproof_formats.tdx.tcb_level import SvnLevel
 from cvmproof_formats.tdx.tcb_status import TcbStatus
 from cvmproof_simulator.tdx.ca import CrlChanges, IntelCa, Role
+from cvmproof_simulator.tdx.ecdsa import Key
 from cvmproof_simulator.tdx.platform import (
     PCESVNS,
     QE_SVNS,
@@ -62,6 +65,10 @@ ADVISORIES: Final[Mapping[TcbStatus, tuple[str, ...]]] = {
 """Of a platform level of that status; modules and quoting enclaves have their own."""
 MODULE_ADVISORIES: Final = ("SIMULATED-SA-00010",)
 QE_ADVISORIES: Final = ("SIMULATED-SA-00020",)
+
+
+Rewriting = tuple[tuple[bytes, bytes], ...]
+"""Bytes, and what stands in their place before a body is signed."""
 
 
 class TcbInfoChanges(TypedDict, total=False):
@@ -101,6 +108,12 @@ class Collateral:
     ca: Ca
     root_crl_issued: datetime
     pck_crl_issued: datetime
+    tcb_info_rewritten: Rewriting = ()
+    qe_identity_rewritten: Rewriting = ()
+    signed_by: Key | None = None
+    """Who signs TCB info and QE identity; None: the TCB signer."""
+    signature: bytes | None = None
+    """64 bytes instead of a right one."""
     root_crl_changes: CrlChanges = field(default_factory=CrlChanges)
     pck_crl_changes: CrlChanges = field(default_factory=CrlChanges)
     authorities: IntelCa = field(default_factory=IntelCa)
@@ -157,6 +170,22 @@ class Collateral:
         """The same with another CRL of the PCK CA."""
         return replace(self, pck_crl_changes={**self.pck_crl_changes, **changes})
 
+    def rewriting_tcb_info(self, old: bytes, new: bytes) -> "Collateral":
+        """The same with other bytes in the body of TCB info, wherever these stand; raises ValueError if nowhere."""
+        changed = replace(self, tcb_info_rewritten=(*self.tcb_info_rewritten, (old, new)))
+        _require_change(old, self.tcb_info_body)
+        return changed
+
+    def rewriting_qe_identity(self, old: bytes, new: bytes) -> "Collateral":
+        """The same with other bytes in the body of the QE identity; raises ValueError as for TCB info."""
+        changed = replace(self, qe_identity_rewritten=(*self.qe_identity_rewritten, (old, new)))
+        _require_change(old, self.qe_identity_body)
+        return changed
+
+    def signing(self, *, signed_by: Key | None = None, signature: bytes | None = None) -> "Collateral":
+        """The same with TCB info and QE identity signed by another key, or with other 64 bytes as signatures."""
+        return replace(self, signed_by=signed_by, signature=signature)
+
     def revoking_pck(self, *platforms: SoftwarePlatform) -> "Collateral":
         """The PCK certificates of these machines, and no others, are revoked."""
         return self.with_pck_crl(revoked=tuple(platform.pck_serial for platform in platforms))
@@ -171,14 +200,27 @@ class Collateral:
         return self.with_root_crl(revoked=(self.authorities.serial("tcb_signing"),))
 
     @property
+    def tcb_info_body(self) -> bytes:
+        """The bytes of TCB info that are signed."""
+        return _rewritten(tcb.build_tcb_info(self.tcb_info), self.tcb_info_rewritten)
+
+    @property
+    def qe_identity_body(self) -> bytes:
+        """The bytes of the QE identity that are signed."""
+        return _rewritten(qe.build_qe_identity(self.qe_identity), self.qe_identity_rewritten)
+
+    @property
     def tcb_info_response(self) -> bytes:
         """TCB info with its signature."""
-        return self.authorities.sign_json(tcb.NAME, tcb.build_tcb_info(self.tcb_info))
+        return self._signed(tcb.NAME, self.tcb_info_body)
 
     @property
     def qe_identity_response(self) -> bytes:
         """QE identity with its signature."""
-        return self.authorities.sign_json(qe.NAME, qe.build_qe_identity(self.qe_identity))
+        return self._signed(qe.NAME, self.qe_identity_body)
+
+    def _signed(self, name: str, body: bytes) -> bytes:
+        return self.authorities.sign_json(name, body, signed_by=self.signed_by, signature=self.signature)
 
     @property
     def root_crl(self) -> bytes:
@@ -288,6 +330,17 @@ def platform_level(
         status=status,
         advisories=ADVISORIES[status] if advisories is None else advisories,
     )
+
+
+def _rewritten(body: bytes, rewriting: Rewriting) -> bytes:
+    for old, new in rewriting:
+        body = body.replace(old, new)
+    return body
+
+
+def _require_change(old: bytes, body: bytes) -> None:
+    if old not in body:
+        raise ValueError(f"expected {old!r:.60} in what is signed")
 
 
 def _platform_levels(status: TcbStatus, newest: PlatformLevel) -> tuple[PlatformLevel, ...]:

@@ -6,9 +6,10 @@
         pcs.misbehave(status(503), path="/tcb", times=2)   the next two requests whose path contains it
     with FakePcs(collateral, caching=True) as pccs:        a caching service of a data center
 
-What Intel serves from two hosts is here on one: lists of the root stand under /IntelSGXRootCA.der and .crl. A caching
-service has them under /sgx/certification/v4/rootcacrl, gives lists in hexadecimal where no encoding is asked for, and
-does not know evaluation numbers: it overlooks the parameter. PCS API 4; it listens on loopback only.
+What Intel serves from two hosts is here on one: the root's list is /IntelSGXRootCA.der, and in PEM /IntelSGXRootCA.crl.
+A caching service has it under /sgx/certification/v4/rootcacrl, gives lists in hexadecimal unless they are asked for in
+DER, calls that PEM, and does not know evaluation numbers: it overlooks the parameter. Refusals of Intel's have no body,
+and those of a caching service a line of text. PCS API 4, and Intel's PCCS; it listens on loopback only.
 """
 
 import json
@@ -43,9 +44,15 @@ _FMSPC = re.compile(r"[0-9a-fA-F]{12}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _UPDATES = ("standard", "early")
 _CRL_LABEL = "X509 CRL"
-_JSON, _PKIX, _PEM, _TEXT = "application/json", "application/pkix-crl", "application/x-pem-file", "text/plain"
+_ENCODINGS: Final[Mapping[str, Callable[[bytes], tuple[str, bytes]]]] = {
+    "der": lambda crl: ("application/pkix-crl", crl),
+    "pem": lambda crl: ("application/x-pem-file", write_pem(crl, _CRL_LABEL)),
+    "hex": lambda crl: ("application/x-pem-file", crl.hex().encode("ascii")),
+}
+_JSON = "application/json"
 
 _BAD, _MISSING, _GONE, _NOT_ALLOWED = 400, 404, 410, 405
+_REFUSALS = {_BAD: b"Invalid request parameters.", _MISSING: b"No cache data for this platform."}
 
 Query = Mapping[str, str]
 
@@ -72,7 +79,7 @@ class FakePcs(FakeService):
         """Bind; `warning` is the text of a Warning header, by which Intel announces that an API ends."""
         super().__init__("PCCS" if caching else "PCS", tls=tls, listen=listen)
         self._known: dict[tuple[bytes, int], Collateral] = {}
-        self._early: set[int] = set()
+        self._early: frozenset[int] = frozenset()
         self._caching = caching
         self._warning = warning
         for found in collateral:
@@ -84,8 +91,9 @@ class FakePcs(FakeService):
         Known again without `early`, a number becomes the standard one.
         """
         number = collateral.tcb_info.evaluation_number
-        self._known[collateral.tcb_info.fmspc, number] = collateral
-        (self._early.add if early else self._early.discard)(number)
+        # New ones, as a request may be looking at the old ones.
+        self._early = self._early | {number} if early else self._early - {number}
+        self._known = {**self._known, (collateral.tcb_info.fmspc, number): collateral}
 
     def _right_answer(self, request: Request) -> Answer:
         if request.method != "GET":
@@ -94,8 +102,8 @@ class FakePcs(FakeService):
             return self._with_headers(self._found(request))
         except _RefusedError as refused:
             _log.info("%s refuses %.200r: %s", self._name, request.target, refused)
-            headers = (("Error-Code", str(refused.status)), ("Error-Message", f"SIMULATED: {refused}"))
-            return self._with_headers(Answer(status=refused.status, headers=headers))
+            body = _REFUSALS.get(refused.status, b"SIMULATED: not found") if self._caching else b""
+            return self._with_headers(Answer(status=refused.status, body=body))
 
     def _with_headers(self, answer: Answer) -> Answer:
         warning = () if self._warning is None else (("Warning", self._warning),)
@@ -142,11 +150,13 @@ class FakePcs(FakeService):
         return Answer(headers=(("Content-Type", _JSON),), body=body)
 
     def _pck_crl(self, query: Query) -> Answer:
-        ca, encoding = query.get("ca", ""), query.get("encoding", "hex" if self._caching else "pem")
+        ca, encoding = query.get("ca", ""), query.get("encoding", "pem")
+        if not self._caching and encoding not in {"der", "pem"}:
+            raise _RefusedError(_BAD, "encoding: expected der or pem")
+        if self._caching:
+            ca, encoding = ca.lower(), "der" if encoding.lower() == "der" else "hex"
         if ca not in set(Ca):
             raise _RefusedError(_BAD, "ca: expected processor or platform")
-        if encoding not in {"der", "pem"} and "encoding" in query:
-            raise _RefusedError(_BAD, "encoding: expected der or pem")
         known = self._newest()
         found = next((one for one in known if one.ca == ca), None)
         # Intel has both authorities, whatever machines a test is about.
@@ -216,11 +226,6 @@ def _signed(body: bytes, header: str, collateral: Collateral) -> Answer:
 
 
 def _list(crl: bytes, encoding: str, chain: tuple[str, bytes] | None = None) -> Answer:
-    forms = {
-        "der": (_PKIX, crl),
-        "pem": (_PEM, write_pem(crl, _CRL_LABEL)),
-        "hex": (_TEXT, crl.hex().encode("ascii")),
-    }
-    content_type, body = forms[encoding]
+    content_type, body = _ENCODINGS[encoding](crl)
     issuer = () if chain is None else ((chain[0], issuer_chain(chain[1])),)
     return Answer(headers=(("Content-Type", content_type), *issuer), body=body)

@@ -150,6 +150,10 @@ UNFIT = {
     "PCK CA's list has ended": (GOOD.with_pck_crl(lifetime=timedelta(minutes=1)), "CrlExpired"),
     "another's list": (GOOD.with_pck_crl(signed_by=checked_in_intel_keys().processor), "InvalidCrlSignature"),
     "TCB signer has ended": (replace(GOOD, authorities=OTHER_SIGNER), "CertExpired"),
+    "TCB info of SGX": (GOOD.rewriting_tcb_info(b'"id":"TDX"', b'"id":"SGX"'), "non-TDX TCB info"),
+    "QE identity of SGX": (GOOD.rewriting_qe_identity(b'"TD_QE"', b'"QE"'), "Unsupported QE Identity id"),
+    "signed by another": (GOOD.signing(signed_by=checked_in_intel_keys().root), "Signature is invalid for tcb_info"),
+    "not signed": (GOOD.signing(signature=bytes(64)), "Signature is invalid for tcb_info"),
     "an attacker's": (replace(GOOD, authorities=IntelCa(generate_intel_keys())), "InvalidSignature"),
 }
 
@@ -158,6 +162,21 @@ UNFIT = {
 def test_unfit_collateral_is_refused(collateral: Collateral, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         verdict(TD.quote(DATA), collateral, NOW)
+
+
+def test_any_bytes_can_be_signed() -> None:
+    changed = GOOD.rewriting_tcb_info(b'"pcesvn":13', b'"pcesvn":13.0').rewriting_tcb_info(
+        b'"version":3', b'"version":4'
+    )
+    signed = read_signed(changed.tcb_info_response, "tcbInfo")
+    assert signed.body == changed.tcb_info_body
+    assert b'"pcesvn":13.0' in signed.body
+    assert b'"version":4' in signed.body
+    key = checked_in_intel_keys().tcb_signing.public_key()
+    key.verify(signature_der(signed.signature), signed.body, ec.ECDSA(SHA256()))
+    for rewrite in (GOOD.rewriting_tcb_info, GOOD.rewriting_qe_identity):
+        with pytest.raises(ValueError, match="expected b'nowhere' in what is signed"):
+            rewrite(b"nowhere", b"")
 
 
 def test_changes_of_a_list_add_up() -> None:
