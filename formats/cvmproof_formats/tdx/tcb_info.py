@@ -155,7 +155,10 @@ class TcbInfo:
 
     def identity(self, version: int) -> ModuleIdentity | None:
         """Find the identity of the modules of one major version."""
-        return next((found for found in self.module_identities if found.version == version), None)
+        for found in self.module_identities:
+            if found.version == version:
+                return found
+        return None
 
 
 def descending(levels: tuple[PlatformLevel, ...]) -> tuple[PlatformLevel, ...]:

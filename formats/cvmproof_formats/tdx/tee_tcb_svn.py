@@ -12,7 +12,7 @@ from cvmproof_formats.errors import Malformed
 
 TEE_TCB_SVN_SIZE = 16  # bytes
 
-_MODULE_SVN, _MODULE_VERSION, _LATE_UPDATE = range(3)
+_MODULE_SVN, MODULE_VERSION, _LATE_UPDATE = range(3)
 _FIRST_OF_PLATFORM = 2
 
 
@@ -49,7 +49,7 @@ class TeeTcbSvn:
     @property
     def module_version(self) -> int:
         """Version of the TDX module: 0 for TDX 1.0, 1 for 1.5, 3 for 2.0."""
-        return self.components[_MODULE_VERSION]
+        return self.components[MODULE_VERSION]
 
     @property
     def late_update(self) -> int:
