@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 from cvmproof_agent.evidence_message import evidence_message
 from cvmproof_formats.errors import CvmproofError, DeviceError
-from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_formats.frames import ANSWER_LIMIT, HEADER_SIZE, message_size, write_frame
 from cvmproof_protos.v1.attestation_pb2 import AttestedAnswer, Refusal
 

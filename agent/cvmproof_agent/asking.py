@@ -6,7 +6,7 @@ from typing import Final
 
 from cvmproof_formats.binding import USER_DATA_LIMIT, BindingKind, Tee
 from cvmproof_formats.errors import Category, DeviceError, Malformed, Misuse
-from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_formats.frames import ANSWER_LIMIT, USER_REQUEST_LIMIT, read_frame, write_frame
 
 SECONDS: Final = 60.0  # the agent gives up before that

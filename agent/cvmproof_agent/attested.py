@@ -15,7 +15,7 @@ from cvmproof_agent.metrics import Metrics
 from cvmproof_agent.tls_stream import TlsStream
 from cvmproof_formats.binding import NONCE_SIZE
 from cvmproof_formats.errors import CvmproofError, Malformed
-from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_formats.frames import REQUEST_LIMIT
 from cvmproof_protos.v1.attestation_pb2 import AttestedRequest
 

@@ -10,7 +10,7 @@ from cvmproof_agent.collecting import collect_for_user
 from cvmproof_agent.dispatcher import Dispatcher
 from cvmproof_agent.gathering import gather, read_event_log
 from cvmproof_formats.binding import BindingKind, Role, Tee, channel_report_data, key_report_data
-from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.evidence_fields import Evidence
 
 
 class Binder:

@@ -6,7 +6,7 @@ from cvmproof_agent.device import Device
 from cvmproof_agent.gathering import gather
 from cvmproof_formats.binding import BindingKind, Role, nonce_report_data, user_report_data
 from cvmproof_formats.errors import Misuse
-from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.evidence_fields import Evidence
 
 
 def collect(

@@ -1,6 +1,6 @@
 """Evidence as the message of the contract."""
 
-from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_protos.v1 import evidence_pb2
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from cvmproof_agent.device import Device
 from cvmproof_agent.report_check import require_what_was_asked
 from cvmproof_formats.errors import DeviceError
-from cvmproof_formats.evidence import CERTIFICATE_COUNT_LIMIT, EVENT_LOG_LIMIT, REPORT_LIMIT, Evidence
+from cvmproof_formats.evidence_fields import CERTIFICATE_COUNT_LIMIT, EVENT_LOG_LIMIT, REPORT_LIMIT, Evidence
 
 _log = logging.getLogger(__name__)
 

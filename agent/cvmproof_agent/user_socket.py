@@ -17,7 +17,7 @@ from cvmproof_agent.limits import Limits
 from cvmproof_agent.metrics import Metrics
 from cvmproof_agent.named_socket import peer_uid
 from cvmproof_formats.errors import CvmproofError, Malformed
-from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_formats.frames import USER_REQUEST_LIMIT
 from cvmproof_protos.v1.attestation_pb2 import UserRequest
 

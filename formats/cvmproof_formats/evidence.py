@@ -6,25 +6,33 @@ itself (kind of binding, role, nonce, key) is a label; only what the report sign
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 from cvmproof_formats.binding import NONCE_SIZE, SPKI_SIZE, USER_DATA_LIMIT, BindingKind, Role, Tee
 from cvmproof_formats.encoding import read_base64, read_json, require_size, write_base64
 from cvmproof_formats.errors import Category, Malformed, Misuse
+from cvmproof_formats.evidence_fields import CERTIFICATE_COUNT_LIMIT, EVENT_LOG_LIMIT, REPORT_LIMIT, Evidence
 from cvmproof_formats.pem import certificates as read_certificates
 from cvmproof_formats.snp import certificate_table
 from cvmproof_formats.snp.report import REPORT_SIZE, read_report
 from cvmproof_formats.tdx.quote import resembles_quote
 
+__all__ = [
+    "CERTIFICATE_COUNT_LIMIT",
+    "EVENT_LOG_LIMIT",
+    "FILE_LIMIT",
+    "REPORT_LIMIT",
+    "SCHEMA",
+    "Evidence",
+    "read_evidence",
+    "write_evidence",
+]
+
 SCHEMA = "cvmproof.evidence/1"
 
-# Limits of what is read at all, design section 8.5.
-REPORT_LIMIT = 64 * 1024  # bytes: report or quote with its certificates
-EVENT_LOG_LIMIT = 4 * 1024 * 1024  # bytes
-CERTIFICATE_COUNT_LIMIT = 32
-FILE_LIMIT = 6 * 1024 * 1024  # bytes: both of the above in base64, and the names
+# Of what is read at all, design section 8.5.
+FILE_LIMIT = 6 * 1024 * 1024  # bytes: report and event log at their limits in base64, and the names
 
 _REQUIRED_WITH = {
     BindingKind.CHANNEL: frozenset({"role", "nonce", "spki"}),
@@ -36,23 +44,6 @@ _LABELS = frozenset({"role", "nonce", "spki", "uid", "user_data"})
 _FIELDS = frozenset({"schema", "tee", "binding", "report", "certificates", "event_log"}) | _LABELS
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """One report or quote with what came beside it; `binding` is None for a raw report, which carries no label."""
-
-    tee: Tee
-    report: bytes
-    certificates: tuple[bytes, ...] = ()
-    ignored_crls: int = 0
-    binding: BindingKind | None = None
-    role: Role | None = None
-    nonce: bytes | None = None
-    spki: bytes | None = None
-    uid: int | None = None
-    user_data: bytes | None = None
-    event_log: bytes | None = None
 
 
 def read_evidence(data: bytes) -> Evidence:
