@@ -46,7 +46,7 @@ THIRD_PARTY = {
     "cvmproof_formats": set[str](),  # the standard library is enough, and the guest stays small
     "cvmproof": CBOR | CRYPTOGRAPHY | GRPC | HTTP | RICH | STAMINA | {"OpenSSL", "click", "filelock", "platformdirs"},
     "cvmproof_simulator": CRYPTOGRAPHY | RICH | {"click"},
-    "cvmproof_agent": CRYPTOGRAPHY | GRPC | {"OpenSSL", "click"},
+    "cvmproof_agent": CRYPTOGRAPHY | GRPC | {"OpenSSL"},
 }
 LIGHT = ("cvmproof", "cvmproof.cli.main")  # what every command pays for at its start
 HEAVY = {"rich", "httpx", "grpc", "OpenSSL", "stamina"}

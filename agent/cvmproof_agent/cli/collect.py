@@ -3,14 +3,14 @@
 import contextlib
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-
-import click
 
 from cvmproof_agent import collecting
 from cvmproof_agent.asking import ask
 from cvmproof_agent.cli.exit_code import ExitCode
-from cvmproof_agent.cli.main import command, say
+from cvmproof_agent.cli.main import say
+from cvmproof_agent.cli.parser import Options, Parser
 from cvmproof_agent.device import open_device
 from cvmproof_formats.binding import NONCE_SIZE
 from cvmproof_formats.encoding import read_hex
@@ -18,30 +18,46 @@ from cvmproof_formats.errors import EndpointError, Malformed, Misuse
 from cvmproof_formats.evidence import Evidence, write_evidence
 
 
-@command("collect")
-@click.option("--nonce", metavar="HEX", help="The verifier's 32 bytes.")
-@click.option("--user-data", metavar="HEX", help="At most 4096 bytes, reported together with your uid.")
-@click.option("--out", required=True, metavar="FILE", help="Where to write the evidence file; - is standard output.")
-@click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, or simulated:...")
-@click.option("--socket", "at", metavar="PATH", help="Ask the agent at its user socket instead of a device.")
-@click.option("--event-log", is_flag=True, help="Include the event log, where there is one.")
-def collect(  # noqa: D103 -- click would show a docstring as the command's help
-    *, nonce: str | None, user_data: str | None, out: str, device: str, at: str | None, event_log: bool
-) -> int:
+class CollectOptions(Options):
+    """What `collect` is told."""
+
+    nonce: str | None = None
+    user_data: str | None = None
+    out: str = ""
+    device: str = "auto"
+    socket: str | None = None
+    event_log: bool = False
+
+
+def collect(arguments: Sequence[str]) -> int:
+    """Write evidence over a verifier's nonce, or over user data, to a file."""
+    parser = Parser("collect", description=collect.__doc__ or "")
+    parser.add_argument("--nonce", metavar="HEX", help="the verifier's 32 bytes")
+    parser.add_argument("--user-data", metavar="HEX", help="at most 4096 bytes, reported together with your uid")
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="where to write the evidence file; - is standard output"
+    )
+    parser.add_argument("--device", metavar="NAME", help="auto, which is also the default, or simulated:...")
+    parser.add_argument("--socket", metavar="PATH", help="ask the agent at its user socket instead of a device")
+    parser.add_argument("--event-log", action="store_true", help="include the event log, where there is one")
+    return _run(parser.read(arguments, CollectOptions()))
+
+
+def _run(options: CollectOptions) -> int:
     given = {
         name: _read(f"--{name}", value)
-        for name, value in (("nonce", nonce), ("user-data", user_data))
+        for name, value in (("nonce", options.nonce), ("user-data", options.user_data))
         if value is not None
     }
     if len(given) != 1:
         raise Misuse(f"expected exactly one of --nonce and --user-data, got {len(given) or 'none'}")
-    evidence = _ask(at, given) if at is not None else _collect(device, given, event_log=event_log)
-    _write(out, write_evidence(evidence))
+    if options.socket is not None:
+        evidence = _ask(options.socket, given)
+    else:
+        evidence = _collect(options.device, given, event_log=options.event_log)
+    _write(options.out, write_evidence(evidence))
     say(f"{evidence.tee} evidence, {evidence.binding} binding")
     return ExitCode.DONE
-
-
-collect.help = "Write evidence over a verifier's nonce, or over user data, to a file."
 
 
 def _collect(device: str, given: dict[str, bytes], *, event_log: bool) -> Evidence:

@@ -1,5 +1,6 @@
 """The program `cvmproof-agent`: commands by name, and what becomes of everything that can go wrong."""
 
+import argparse
 import json
 import logging
 import os
@@ -7,70 +8,40 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, NoReturn
-
-import click
+from typing import Final, NoReturn
 
 from cvmproof_agent.cli.exit_code import ExitCode, exit_code_of
-from cvmproof_agent.cli.settings import read_environment
-from cvmproof_agent.logs import FORMATS, LEVELS, configure_logging, escape
-from cvmproof_agent.version import version
+from cvmproof_agent.cli.parser import Options, Parser
+from cvmproof_agent.logs import escape
 from cvmproof_formats.errors import Category, CvmproofError, Misuse
 
 _log = logging.getLogger(__name__)
-_CONTEXT: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-_FLAGS: Final = "cvmproof_agent.flags"
-_COMPLETE: Final = "_CVMPROOF_AGENT_COMPLETE"
 _ISSUES: Final = "please report this at the address in SECURITY.md, with the command and --log-level debug"
+Command = Callable[[Sequence[str]], int]
+"""Takes its arguments, and gives its exit code."""
 
 
-class Command(click.Command):
-    """A command with the options that every command has."""
-
-    def __init__(self, name: str | None, **options: Any) -> None:  # noqa: ANN401 -- click's options pass through
-        super().__init__(name, context_settings=_CONTEXT, **options)
-        self.params += _common_options()
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 -- click's signature
-        """Set up logging, or refuse the settings, and run."""
-        settings = {"log_level": "info", **read_environment(), **ctx.find_root().meta.get(_FLAGS, {})}
-        configure_logging(level=settings["log_level"], form=settings.get("log_format"))
-        return super().invoke(ctx)
+class _ProgramOptions(Options):
+    command: str | None = None
+    arguments: Sequence[str] = ()
 
 
-class Program(click.Group):
+class Program:
     """The top of the command line; commands are imported when they are called."""
 
     def __init__(self, lazy: Mapping[str, tuple[str, str]]) -> None:
         """Take, by command name, where it is ("module:function") and its one line of help."""
-        super().__init__("cvmproof-agent", help=_HELP, epilog=_EPILOG, context_settings=_CONTEXT)
         self._lazy = lazy
-        self.params += _common_options()
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        """Name the commands."""
-        return list(self._lazy)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's
-        """Import the command."""
-        if cmd_name not in self._lazy:
-            return None
-        module, _, name = self._lazy[cmd_name][0].partition(":")
-        found = getattr(import_module(module), name)
-        return found if isinstance(found, click.Command) else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
-        """List the commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, help_) for name, (_, help_) in self._lazy.items()])
-
-    def run(self, arguments: list[str]) -> int:
+    def run(self, arguments: Sequence[str]) -> int:
         """Run a command line and give its exit code, whatever happens."""
         as_json = "--json" in arguments
         try:
-            return self._run_command(arguments, as_json=as_json)
+            return self.invoke(arguments)
         except CvmproofError as error:
             return _report(error, as_json=as_json)
+        except SystemExit as end:  # help or the version were asked for
+            return int(end.code or ExitCode.DONE)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
@@ -80,28 +51,40 @@ class Program(click.Group):
             bug = CvmproofError(f"a bug of cvmproof-agent: {type(error).__name__}", hint=_ISSUES)
             return _report(bug, as_json=as_json)
 
-    def _run_command(self, arguments: list[str], *, as_json: bool) -> int:
-        try:
-            with self.make_context("cvmproof-agent", arguments) as ctx:
-                found = self.invoke(ctx)
-                return int(found) if isinstance(found, int) else ExitCode.DONE
-        except click.exceptions.Exit as end:
-            return end.exit_code
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
-            return _report(Misuse("expected a command"), as_json=as_json)
-        except click.ClickException as error:
-            raise Misuse(error.format_message(), hint="cvmproof-agent --help") from error
+    def invoke(self, arguments: Sequence[str]) -> int:
+        """Run a command; raises what it raises, Misuse for a command line that means nothing."""
+        parser = self._parser()
+        given = parser.parse_args(arguments, _ProgramOptions())
+        if given.command is None:
+            parser.print_help(sys.stderr)
+            raise Misuse("expected a command")
+        return self._command(given.command)([*_repeated(given), *given.arguments])
 
+    def _parser(self) -> Parser:
+        commands = "\n".join(f"  {name:8}  {help_}" for name, (_, help_) in self._lazy.items())
+        parser = Parser(description=_HELP, epilog=f"commands:\n{commands}\n\n{_EPILOG}")
+        parser.add_argument(
+            "command", nargs="?", choices=list(self._lazy), metavar="COMMAND", help="one of those below"
+        )
+        parser.add_argument(
+            "arguments", nargs=argparse.REMAINDER, metavar="...", help="its own, which its --help names"
+        )
+        return parser
 
-def command(name: str) -> Callable[[Callable[..., int]], click.Command]:
-    """Make a command of a function that gives its exit code."""
-    return click.command(name, cls=Command)
+    def _command(self, name: str) -> Command:
+        module, _, function = self._lazy[name][0].partition(":")
+        found: Command = getattr(import_module(module), function)
+        return found
 
 
 def write_json(document: Mapping[str, object]) -> None:
     """Write one JSON object to standard output."""
-    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+    write(json.dumps(document, indent=1))
+
+
+def write(text: str) -> None:
+    """Write a line to standard output."""
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
@@ -114,6 +97,12 @@ def say(text: str) -> None:
         return
 
 
+def _repeated(given: Options) -> list[str]:
+    """What stood before the command, for its own parser."""
+    flags = {"--log-level": given.log_level, "--log-format": given.log_format}
+    return [word for flag, value in flags.items() if value is not None for word in (flag, value)]
+
+
 def _report(error: CvmproofError, *, as_json: bool) -> int:
     say(f"cvmproof-agent: {error.category}: {error}")
     if error.hint:
@@ -124,53 +113,17 @@ def _report(error: CvmproofError, *, as_json: bool) -> int:
     return exit_code_of(error) if error.category is not Category.INTERNAL else ExitCode.INTERNAL
 
 
-def _common_options() -> list[click.Parameter]:
-    return [
-        click.Option(
-            ["--log-level"], type=click.Choice(LEVELS), expose_value=False, callback=_remember, help="What to log."
-        ),
-        click.Option(
-            ["--log-format"],
-            type=click.Choice(FORMATS),
-            expose_value=False,
-            callback=_remember,
-            help="How to log: text on a terminal, JSON lines otherwise.",
-        ),
-        click.Option(
-            ["--version"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_print_version,
-            help="Print the version.",
-        ),
-    ]
-
-
-def _remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if value is not None:
-        ctx.find_root().meta.setdefault(_FLAGS, {})[param.name] = value
-
-
-def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 -- click's callback
-    if value and not ctx.resilient_parsing:
-        sys.stdout.write(f"cvmproof-agent {version()}\n")
-        ctx.exit()
-
-
 _HELP: Final = "Get evidence from the hardware of this confidential VM, and serve it."
 _EPILOG: Final = "Exit codes: 0 done, 1 used wrongly, 3 doctor found a fault, 5 device or address failed, 70 our bug."
 cli = Program(
     {
-        "serve": ("cvmproof_agent.cli.serve:serve", "Serve evidence, bound to the connections that ask for it."),
-        "collect": ("cvmproof_agent.cli.collect:collect", "Write evidence to a file."),
-        "doctor": ("cvmproof_agent.cli.doctor:doctor", "Look whether the device works and is nobody else's."),
+        "serve": ("cvmproof_agent.cli.serve:serve", "serve evidence, bound to the connections that ask for it"),
+        "collect": ("cvmproof_agent.cli.collect:collect", "write evidence to a file"),
+        "doctor": ("cvmproof_agent.cli.doctor:doctor", "look whether the device works and is nobody else's"),
     }
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line of this process."""
-    if _COMPLETE in os.environ:
-        cli.main(prog_name="cvmproof-agent", complete_var=_COMPLETE)
     sys.exit(cli.run(list(sys.argv[1:] if arguments is None else arguments)))

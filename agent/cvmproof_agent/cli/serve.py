@@ -1,63 +1,89 @@
 """`cvmproof-agent serve`: until told to stop."""
 
+import gc
 import ipaddress
 import logging
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
-
-import click
+from typing import TYPE_CHECKING, Final
 
 from cvmproof_agent.cli.configuration import Configuration, read_configuration
 from cvmproof_agent.cli.exit_code import ExitCode
-from cvmproof_agent.cli.main import command
+from cvmproof_agent.cli.main import write
+from cvmproof_agent.cli.parser import Options, Parser
 from cvmproof_agent.device import open_device
+from cvmproof_agent.grpc_without_aio import import_grpc
 from cvmproof_agent.hardening import keep_memory_private
 from cvmproof_agent.readiness import ALIVE, READY, STOPPING, notify, watchdog_seconds
-from cvmproof_agent.serve import Agent
-from cvmproof_agent.service import WORKERS
 from cvmproof_formats.errors import Misuse
+
+if TYPE_CHECKING:
+    from cvmproof_agent.serve import Agent
 
 _log = logging.getLogger(__name__)
 DEFAULT_LISTEN: Final = "0.0.0.0:8443"
 _LEAVE_SECONDS: Final = 0.5
+# Objects between two looks of the garbage collector while nearly all that comes is here to stay: modules and classes.
+_STARTING: Final = 5000
 _STOP: Final = {signal.SIGTERM, signal.SIGINT}
 
 
-@command("serve")
-@click.option("--listen", metavar="ADDR", help=f"Address and port; {DEFAULT_LISTEN} unless told otherwise.")
-@click.option("--device", metavar="NAME", help="auto, which is also the default, or simulated:...")
-@click.option("--config", metavar="FILE", help="TOML; flags go over it.")
-@click.option("--user-socket", metavar="PATH", help="Give other processes of this guest evidence there (mode 0660).")
-@click.option("--metrics", metavar="unix:PATH|ADDR", help="Serve Prometheus metrics there, on this machine only.")
-def serve(  # noqa: D103 -- click would show a docstring as the command's help
-    *, listen: str | None, device: str | None, config: str | None, user_socket: str | None, metrics: str | None
-) -> int:
+class ServeOptions(Options):
+    """What `serve` is told."""
+
+    listen: str | None = None
+    device: str | None = None
+    config: str | None = None
+    user_socket: str | None = None
+    metrics: str | None = None
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Serve evidence over TLS until SIGTERM or SIGINT; prints the URL it listens at."""
+    parser = Parser("serve", description=serve.__doc__ or "")
+    parser.add_argument("--listen", metavar="ADDR", help=f"address and port; {DEFAULT_LISTEN} unless told otherwise")
+    parser.add_argument("--device", metavar="NAME", help="auto, which is also the default, or simulated:...")
+    parser.add_argument("--config", metavar="FILE", help="TOML; flags go over it")
+    parser.add_argument(
+        "--user-socket", metavar="PATH", help="give other processes of this guest evidence there (mode 0660)"
+    )
+    parser.add_argument(
+        "--metrics", metavar="unix:PATH|ADDR", help="serve Prometheus metrics there, on this machine only"
+    )
+    return _serve(parser.read(arguments, ServeOptions()))
+
+
+def _serve(options: ServeOptions) -> int:
     # Blocked before the first thread exists, so that signals wait for us and reach nobody else.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
-    written = read_configuration(Path(config)) if config is not None else Configuration()
-    address = read_address(listen or written.listen or DEFAULT_LISTEN)
+    written = read_configuration(Path(options.config)) if options.config is not None else Configuration()
+    address = read_address(options.listen or written.listen or DEFAULT_LISTEN)
     keep_memory_private()
-    user_path = user_socket or written.user_socket
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_STARTING)
+    import_grpc()
+    from cvmproof_agent.serve import Agent  # noqa: PLC0415 -- it imports gRPC, which has just been done another way
+
+    user_path = options.user_socket or written.user_socket
     agent = Agent(
-        open_device(device or written.device or "auto"),
+        open_device(options.device or written.device or "auto"),
         address,
         written.limits,
         user_socket=Path(user_path) if user_path else None,
-        metrics_at=metrics or written.metrics,
+        metrics_at=options.metrics or written.metrics,
     )
     with agent:
-        click.echo("https://{}:{}".format(*_spell(agent.address)))
+        gc.freeze()  # what is there now stays: no collection has to look at it again
+        gc.set_threshold(*thresholds)
+        write("https://{}:{}".format(*_spell(agent.address)))
         notify(READY)
         _wait(agent)
         notify(STOPPING)
     _leave_stuck_calls()
     return ExitCode.DONE
-
-
-serve.help = "Serve evidence over TLS until SIGTERM or SIGINT; prints the URL it listens at."
 
 
 def read_address(text: str) -> tuple[str, int]:
@@ -74,6 +100,8 @@ def read_address(text: str) -> tuple[str, int]:
 
 def _leave_stuck_calls() -> None:
     """End here and now if a driver still keeps a call: the interpreter would wait for its thread."""
+    from cvmproof_agent.service import WORKERS  # noqa: PLC0415 -- it imports gRPC
+
     calls = [thread for thread in threading.enumerate() if thread.name.startswith(WORKERS)]
     for thread in calls:
         thread.join(_LEAVE_SECONDS / len(calls))
@@ -87,7 +115,7 @@ def _spell(address: tuple[str, int]) -> tuple[str, int]:
     return (f"[{address[0]}]" if ":" in address[0] else address[0]), address[1]
 
 
-def _wait(agent: Agent) -> None:
+def _wait(agent: "Agent") -> None:
     """Wait for a signal; until then tell the service manager that connections are still being served."""
     interval = watchdog_seconds()
     if interval is None:

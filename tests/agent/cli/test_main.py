@@ -1,5 +1,8 @@
 """The program: help, versions, exit codes, and one JSON object whatever happens."""
 
+import subprocess
+import sys
+
 import pytest
 from tests.agent.cli.program import run
 
@@ -29,6 +32,30 @@ def test_wrong_use_ends_with_1(arguments: list[str]) -> None:
     ran = run(*arguments)
     assert ran.code == 1
     assert ran.err.startswith("cvmproof-agent: POLICY_INVALID: ")
+
+
+def test_nothing_is_guessed_from_an_abbreviation() -> None:
+    for arguments in (["doc"], ["doctor", "--dev", "simulated:snp"], ["--vers"]):
+        assert run(*arguments).code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "logged"),
+    [
+        (["--log-format", "text", "serve"], "error: "),
+        (["serve", "--log-format=text"], "error: "),
+        (["--log-format", "text", "serve", "--log-format", "json"], "{"),
+    ],
+)
+def test_how_to_log_is_said_before_the_command_or_behind_it_and_the_last_word_counts(
+    arguments: list[str], logged: str
+) -> None:
+    program = "import logging; from cvmproof_agent.cli import serve; from cvmproof_agent.cli.main import cli\n"
+    program += "serve._serve = lambda options: logging.getLogger('cvmproof_agent').error('x') or 0\n"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{program}cli.run({arguments})"], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stderr.startswith(logged)
 
 
 def test_wrong_use_is_one_object_where_json_is_asked_for() -> None:

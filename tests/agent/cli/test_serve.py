@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -42,6 +43,17 @@ def test_it_serves_until_told_to_stop_and_ends_with_0(number: signal.Signals) ->
     assert code == 0
     assert time.monotonic() - started < 5
     assert [json.loads(line)["level"] for line in logged.splitlines()] == ["info"]
+
+
+def test_collections_are_as_always_once_it_serves_and_look_at_nothing_that_was_there_before() -> None:
+    program = (
+        "import gc; from cvmproof_agent.cli import serve; from cvmproof_agent.cli.main import main\n"
+        "before = gc.get_threshold()\n"
+        "serve._wait = lambda _: print(gc.get_threshold() == before, gc.isenabled(), gc.get_freeze_count() > 10_000)\n"
+        "main(['serve', '--device', 'simulated:snp', '--listen', '127.0.0.1:0'])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.splitlines()[1:] == ["True True True"]
 
 
 def test_it_stops_within_five_seconds_with_clients_that_stay() -> None:
