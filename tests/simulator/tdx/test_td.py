@@ -31,6 +31,26 @@ def test_an_ordinary_td() -> None:
     assert not any(body.mr_config_id + body.mr_owner + body.mr_owner_config + body.mr_service_td + body.mr_signer_seam)
 
 
+# Policies of examples and of the demo may name these.
+REGISTERS = {
+    "mr_td": "3e3aaa35a1d6f80ebbfe98ea5bdb75044f4219c3f03835c7592888058bdef7aa135839d3e95dc9c8be189e253fd973cc",
+    "rtmr0": "dc1d0d3ebe211de09e97b5fa24d49d53338039e3d366c319c0786efeab22d35406532577f1dee4f086e6d315aa3fbba2",
+    "rtmr1": "24cab2a168d2dc502260aea7fc2ff36f7e38ef527c21cdbff51b5539e799bf2a36a7be1c109bdbf18666351cc169081d",
+    "rtmr2": "c69458e83837741abdb9764419954cd0c4e64c87bfb166cc022831cddebdd74394160a526dd0e18980ae5fdf39dfa598",
+    "rtmr3": "00" * 48,
+}
+
+
+def test_an_ordinary_tds_measurements_stay_what_they_are() -> None:
+    body = TD.body(DATA)
+    assert {name: getattr(body, name).hex() for name in REGISTERS} == REGISTERS
+
+
+def test_the_same_quote_is_made_everywhere() -> None:
+    digest = hashlib.sha256(TD.quote(bytes(64), version=5)).hexdigest()
+    assert digest == "06f48c700eb78410e110156cb51b99f297b8d5f2cb30f759e1f4e9e652a0043f"
+
+
 def test_the_log_replays_to_the_registers() -> None:
     td = TD.measure(event(3, EV_EVENT_TAG, b"application"))
     log = td.event_log()
