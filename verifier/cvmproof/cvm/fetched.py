@@ -62,6 +62,7 @@ def read_fetched(data: bytes, *, cvm_id: str, name: str, vouching: Vouching, now
 def _statement(data: bytes, cvm_id: str, name: str, vouching: Vouching, now: datetime) -> PolicyStatement | None:
     if vouching.signers is not None:
         return read_signed_policy(data, signers=vouching.signers, cvm_id=cvm_id, now=now, signature=vouching.signature)
+    _refuse_foreign(data, name)  # a signed one of another kind is told by what it is
     if is_signed(data):
         message = f"{name}: the policy is signed, and there is no key to verify it with"
         raise Misuse(message, category=Category.SIGNATURE, hint="--policy-key FILE")
@@ -70,13 +71,17 @@ def _statement(data: bytes, cvm_id: str, name: str, vouching: Vouching, now: dat
 
 def _read(data: bytes, name: str, statement: PolicyStatement | None, vouching: Vouching) -> Policy:
     document = data if statement is None else statement.policy
+    _refuse_foreign(document, name)
+    policy = read_policy(document, name=name, authority=_authority(statement, vouching))
+    return policy if statement is None else replace(policy, expires_at=statement.expires_at)
+
+
+def _refuse_foreign(document: bytes, name: str) -> None:
     form = foreign_form(document)
     if form is not None:
         message = f"{name}: expected a policy of our own form, got {form}"
         hint = "write it as one of ours (cvmproof policy new), and give it by --policy FILE"
         raise Misuse(message, category=Category.UNSUPPORTED, hint=hint)
-    policy = read_policy(document, name=name, authority=_authority(statement, vouching))
-    return policy if statement is None else replace(policy, expires_at=statement.expires_at)
 
 
 def _authority(statement: PolicyStatement | None, vouching: Vouching) -> Authority:
