@@ -302,3 +302,10 @@ def test_chains_end_with_the_root() -> None:
 def test_everything_says_that_it_is_simulated() -> None:
     assert "SIMULATED" in repr(CA)
     assert "SIMULATED" in repr(checked_in_intel_keys())
+
+
+def test_a_checked_in_key_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked_in_intel_keys.cache_clear()
+    monkeypatch.setattr("cvmproof_simulator.keys.intel.load_pem_private_key", lambda *_, **__: None)
+    with pytest.raises(TypeError, match="expected an EC key, got NoneType"):
+        checked_in_intel_keys()
