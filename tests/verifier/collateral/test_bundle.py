@@ -113,7 +113,7 @@ def test_of_two_intermediates_the_newer_stays(
             Category.MALFORMED,
             "expected a hardware id",
         ),
-        ("server.der", AmdCa(ProductLine.MILAN).with_ask(common_name="server").ask, Category.CHAIN, "AMD's names"),
+        ("server.der", AmdCa(ProductLine.MILAN).with_ask(common_name="server").ask, Category.CHAIN, "Intel's names"),
     ],
 )
 def test_ac_117_what_is_refused_is_named_with_the_reason(

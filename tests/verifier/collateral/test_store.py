@@ -219,7 +219,7 @@ ListForger = Callable[[AmdCa, datetime], bytes]
         (
             lambda ca, now: ca.crl(now - timedelta(days=11)),
             Category.ROLLBACK,
-            "expected one issued 2026-11-11 or later",
+            "expected one issued 2026-11-11 12:00:00 or later",
         ),
     ],
 )

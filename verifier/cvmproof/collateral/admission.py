@@ -46,17 +46,17 @@ def admit_chain(key: ChainKey, pem: bytes, trust: TrustRoots) -> Chain:
 
     Raises CollateralError: MALFORMED, CHAIN (not pinned, not these certificates) or SIGNATURE.
     """
-    with _refusing(key):
+    with refusing(key):
         ders = read_pem(pem)
         if len(ders) != 2:  # noqa: PLR2004 -- the two that the docstring names
-            raise _refused(key, Category.CHAIN, f"expected 2 certificates, got {len(ders)}")
+            raise refused(key, Category.CHAIN, f"expected 2 certificates, got {len(ders)}")
         intermediate = read_certificate(ders[0])
         ark = admit_root(key.product, ders[1], trust)
         if intermediate_names(intermediate) != (key.product, key.kind):
-            raise _refused(
+            raise refused(
                 key, Category.CHAIN, "expected this chain's intermediate first, got a certificate so not named"
             )
-        _expect_fit(key, intermediate_problem(intermediate))
+        expect_fit(key, intermediate_problem(intermediate))
         verify_link(ark, intermediate)
     return Chain(ark=ark, intermediate=intermediate)
 
@@ -67,15 +67,15 @@ def admit_root(product: ProductLine, der: bytes, trust: TrustRoots) -> Certifica
     Raises CollateralError: MALFORMED, CHAIN or SIGNATURE.
     """
     what = f"{product} root"
-    with _refusing(what):
+    with refusing(what):
         ark = read_certificate(der)
         pin = sha256(ark.spki).digest()
         if pin not in trust.ark_pins.get(product, frozenset()):
             detail = f"expected a key pinned in the {trust.name} trust set, got one with SHA-256 {pin.hex()}"
-            raise _refused(what, Category.CHAIN, detail)
+            raise refused(what, Category.CHAIN, detail)
         if root_product(ark) is not product:
-            raise _refused(what, Category.CHAIN, f"expected the name ARK-{product}, got another")
-        _expect_fit(what, root_problem(ark))
+            raise refused(what, Category.CHAIN, f"expected the name ARK-{product}, got another")
+        expect_fit(what, root_problem(ark))
         verify_link(ark, ark)
     return ark
 
@@ -85,9 +85,9 @@ def admit_crl(key: CrlKey, der: bytes, ark: Certificate) -> CertificateList:
 
     Raises CollateralError: MALFORMED, or CHAIN.
     """
-    with _refusing(key):
+    with refusing(key):
         crl = read_crl(der)
-        _expect_fit(key, crl_problem(der, ark))
+        expect_fit(key, crl_problem(der, ark))
     return crl
 
 
@@ -96,37 +96,40 @@ def admit_vcek(key: VcekKey, der: bytes, chain: Chain) -> Certificate:
 
     Raises CollateralError: MALFORMED, CHAIN, SIGNATURE, or COLLATERAL_MISMATCH for another chip's or TCB's.
     """
-    with _refusing(key):
+    with refusing(key):
         leaf = read_certificate(der)
-        _expect_fit(key, leaf_problem(leaf))
+        expect_fit(key, leaf_problem(leaf))
         verify_link(chain.intermediate, leaf)
         identity = read_vek(leaf.extensions)
         if (identity.kind, identity.product) != (KeyKind.VCEK, key.product):
             detail = f"expected a {key.product} VCEK, got a {identity.product} {identity.kind}"
-            raise _refused(key, Category.COLLATERAL_MISMATCH, detail)
+            raise refused(key, Category.COLLATERAL_MISMATCH, detail)
         if identity.hwid != key.hwid:
-            raise _refused(key, Category.COLLATERAL_MISMATCH, "expected this chip's hardware id, got another's")
+            raise refused(key, Category.COLLATERAL_MISMATCH, "expected this chip's hardware id, got another's")
         if identity.tcb != key.tcb:
-            raise _refused(key, Category.COLLATERAL_MISMATCH, f"expected TCB {key.tcb}, got {identity.tcb}")
+            raise refused(key, Category.COLLATERAL_MISMATCH, f"expected TCB {key.tcb}, got {identity.tcb}")
     return leaf
 
 
-def _expect_fit(what: Wanted | str, problem: str) -> None:
+def expect_fit(what: Wanted | str, problem: str) -> None:
+    """Raise CollateralError (CHAIN) for a problem; "" is none."""
     if problem:
-        raise _refused(what, Category.CHAIN, problem)
+        raise refused(what, Category.CHAIN, problem)
 
 
 @contextmanager
-def _refusing(what: Wanted | str) -> Iterator[None]:
+def refusing(what: Wanted | str) -> Iterator[None]:
+    """Make a CollateralError about that object of what reading and verifying raise."""
     try:
         yield
     except Malformed as error:
-        raise _refused(what, error.category, str(error)) from error
+        raise refused(what, error.category, str(error)) from error
     except InvalidSignature as error:
-        raise _refused(
+        raise refused(
             what, Category.SIGNATURE, "expected a signature by the key above it, got one that fails"
         ) from error
 
 
-def _refused(what: Wanted | str, category: Category, detail: str) -> CollateralError:
+def refused(what: Wanted | str, category: Category, detail: str) -> CollateralError:
+    """Make the error about that object."""
     return CollateralError(f"{what}: {detail}", category=category)

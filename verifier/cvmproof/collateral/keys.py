@@ -1,4 +1,4 @@
-"""What the collateral of a report is called: in the store, and at AMD's key distribution service.
+"""What collateral is called in the store; here AMD's, and how its key distribution service calls it.
 
 A name is built from enums, integers and hex of checked lengths, never from a string that came with evidence; whatever
 else a path of the store says is not a name (`key_at`). URLs follow AMD 57230 (VCEK certificates and KDS), chapter 4.
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import ClassVar
 
+from cvmproof.collateral.intel_keys import IntelKey, read_intel_path
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.snp.product import KeyKind, ProductLine, part_of_cpuid
 from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, AttestationReport
@@ -138,10 +139,11 @@ class CrlKey:
         return f"{self.product} {self.kind or 'imported'} revocation list"
 
 
-Wanted = VcekKey | ChainKey | CrlKey
+AmdKey = VcekKey | ChainKey | CrlKey
+Wanted = AmdKey | IntelKey
 
 
-def wanted_for(*, product: ProductLine, kind: KeyKind, chip_id: bytes, tcb: Tcb) -> tuple[Wanted, ...]:
+def wanted_for(*, product: ProductLine, kind: KeyKind, chip_id: bytes, tcb: Tcb) -> tuple[AmdKey, ...]:
     """Name what a report's appraisal rests on: chain, revocation list and, for an unmasked chip, its certificate.
 
     `chip_id` is CHIP_ID, 64 bytes; `tcb` is REPORTED_TCB. A VLEK is not named: AMD gives it to the provider only.
@@ -184,7 +186,7 @@ def _read_path(parts: tuple[str, ...]) -> Wanted | None:
             return CrlKey(product=ProductLine(product), kind=KeyKind(kind.upper()))
         case ("amd", product, "vcek", name):
             return _read_vcek_name(ProductLine(product), name)
-    return None
+    return read_intel_path(parts)
 
 
 def _read_vcek_name(product: ProductLine, name: str) -> VcekKey:

@@ -1,7 +1,7 @@
-"""Loose files: certificates and revocation lists that lie directly in a folder and count by what they contain.
+"""Loose files, which lie directly in a folder and count by what they contain: certificates, lists, Intel's JSON.
 
 A folder somebody hands over is untrusted: at most 1,000 files, 64 KiB each, no folders below it, and whatever is
-neither a certificate nor a list is passed over.
+none of these is passed over.
 """
 
 import os
@@ -12,26 +12,38 @@ from pathlib import Path
 
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.collateral.disk import read_bounded
+from cvmproof.collateral.intel_keys import (
+    AUTHORITY_NAMES,
+    IntelCertificatesKey,
+    IntelCrlKey,
+    QeIdentityKey,
+    TcbInfoKey,
+)
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
-from cvmproof.snp.profile import intermediate_names, is_leaf, root_product
+from cvmproof.collateral.signed import read_any_signed
+from cvmproof.collateral.spelled import CRL_LABEL, read_crls, unspelled
+from cvmproof.snp.profile import intermediate_names, is_leaf, name_of, root_product
 from cvmproof_formats.errors import Category, CollateralError, Malformed
-from cvmproof_formats.pem import certificates, read_pem
+from cvmproof_formats.pem import certificates
 from cvmproof_formats.snp.product import KeyKind
 from cvmproof_formats.snp.vek import read_vek
+from cvmproof_formats.tdx import qe_identity, tcb_info
+from cvmproof_formats.tdx.signed_json import Signed
+from cvmproof_formats.tdx.tcb_info import read_tcb_info
 from cvmproof_formats.x509 import Certificate, common_name, read_certificate, read_crl
 
 MAXIMUM_FILES = 1_000
 MAXIMUM_SIZE = 64 * 1024  # bytes; the limit of a revocation list, the largest thing expected
 MAXIMUM_OBJECTS = 64  # that concern one report: a chain, its lists, and room for several issues of each
-_CRL_LABEL = "X509 CRL"  # RFC 7468 section 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objects:
-    """What a file turned out to hold (DER, as received); `reason` says why it holds nothing."""
+    """What a file turned out to hold (DER, JSON by its name, as received); `reason` says why it holds nothing."""
 
     certificates: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
+    signed: tuple[tuple[str, Signed], ...] = ()
     reason: str = ""
 
 
@@ -62,13 +74,15 @@ def read_objects(path: Path) -> Objects:
     content = read_bounded(path, MAXIMUM_SIZE)
     data = b"" if content is None else content.data
     found = _too_large() if len(data) > MAXIMUM_SIZE else identify(data)
-    if found.reason and (path.suffix.lower() == ".crl" or _CRL_LABEL.encode() in data[:64]):
+    if found.reason and (path.suffix.lower() == ".crl" or CRL_LABEL.encode() in data[:64]):
         return Objects(crls=(data,), reason=found.reason)
     return found
 
 
 def identify(data: bytes) -> Objects:
-    """Tell certificates (DER, PEM) and revocation lists (DER, PEM) apart by reading them."""
+    """Tell certificates, revocation lists and JSON of Intel's apart by reading them, as far as telling needs it."""
+    if data.lstrip().startswith(b"{"):
+        return _read_signed(data)
     reasons = []
     for read in (_read_certificates, _read_crls):
         try:
@@ -79,14 +93,21 @@ def identify(data: bytes) -> Objects:
 
 
 def _read_certificates(data: bytes) -> Objects:
-    found = certificates(data)
+    found = certificates(unspelled(data))
     for der in found:
         read_certificate(der)
     return Objects(certificates=found)
 
 
+def _read_signed(data: bytes) -> Objects:
+    try:
+        return Objects(signed=(read_any_signed(data),))
+    except Malformed as error:
+        return Objects(reason=str(error))
+
+
 def _read_crls(data: bytes) -> Objects:
-    found = read_pem(data, _CRL_LABEL) if data.lstrip().startswith(b"-----") else (data,)
+    found = read_crls(data)
     for der in found:
         _issuer(der)
     return Objects(crls=found)
@@ -103,20 +124,53 @@ def load_loose(folder: Path, wanted: Iterable[Wanted]) -> Collateral:
     itself a revocation list. Raises CollateralError as `loose_files` does.
     """
     keys = frozenset(wanted)
-    issuers = {f"ARK-{key.product}" for key in keys if isinstance(key, CrlKey)}
     objects = [read_objects(path) for path in loose_files(folder)]
+    amd, intel = _lists(objects, keys)
+    signed = [one for found in objects for one in found.signed]
     found = Collateral().merged(
         Collateral(
             certificates=tuple(der for one in objects for der in one.certificates if concerns(der, keys)),
-            crls=tuple(Crl(der=der) for one in objects for der in one.crls if one.reason or _issuer(der) in issuers),
+            crls=tuple(Crl(der=der) for der in amd),
+            intel_crls=intel,
+            tcb_infos=tuple(one for name, one in signed if name == tcb_info.NAME and _info_concerns(one, keys)),
+            qe_identities=tuple(one for name, one in signed if name == qe_identity.NAME and _wants_qe(keys)),
         )
     )
-    if len(found.certificates) + len(found.crls) > MAXIMUM_OBJECTS:
+    if _size(found) > MAXIMUM_OBJECTS:
         message = (
             f"collateral folder {folder}: expected at most {MAXIMUM_OBJECTS} loose objects for one report, got more"
         )
         raise CollateralError(message, category=Category.SIZE_LIMIT)
     return found
+
+
+def _lists(objects: Iterable[Objects], wanted: frozenset[Wanted]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Choose AMD's lists and Intel's; one that can't be read may be any of the wanted."""
+    amd = {f"ARK-{key.product}" for key in wanted if isinstance(key, CrlKey)}
+    authorities = {key.authority for key in wanted if isinstance(key, IntelCrlKey)}
+    intel = {name for name, authority in AUTHORITY_NAMES.items() if authority in authorities}
+    named = [(der, None if one.reason else _issuer(der)) for one in objects for der in one.crls]
+    return (
+        tuple(der for der, name in named if name in amd or (name is None and (amd or not intel))),
+        tuple(der for der, name in named if name in intel or (name is None and intel)),
+    )
+
+
+def _info_concerns(signed: Signed, wanted: frozenset[Wanted]) -> bool:
+    try:
+        fmspc = read_tcb_info(signed.body).fmspc
+    except Malformed:
+        return False
+    return any(isinstance(key, TcbInfoKey) and key.fmspc == fmspc for key in wanted)
+
+
+def _wants_qe(wanted: frozenset[Wanted]) -> bool:
+    return any(isinstance(key, QeIdentityKey) for key in wanted)
+
+
+def _size(found: Collateral) -> int:
+    every = (found.certificates, found.crls, found.intel_crls, found.tcb_infos, found.qe_identities)
+    return sum(map(len, every))
 
 
 def concerns(der: bytes, wanted: frozenset[Wanted]) -> bool:
@@ -127,6 +181,9 @@ def concerns(der: bytes, wanted: frozenset[Wanted]) -> bool:
             return _leaf_concerns(certificate, wanted)
     except Malformed:
         return False
+    authority = AUTHORITY_NAMES.get(name_of(certificate))
+    if authority is not None:
+        return IntelCertificatesKey(authority=authority) in wanted
     chains = frozenset(key for key in wanted if isinstance(key, ChainKey))
     product, names = root_product(certificate), intermediate_names(certificate)
     return any(product is key.product or names == (key.product, key.kind) for key in chains)

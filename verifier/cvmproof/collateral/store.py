@@ -4,16 +4,22 @@
     <folder>/<trust set>/amd/<product>/<vcek|vlek>/crl.der
     <folder>/<trust set>/amd/<product>/crl.der                       a list brought by hand, of unknown kind
     <folder>/<trust set>/amd/<product>/vcek/<hwid>-<tcb>.der
+    <folder>/<trust set>/intel/<authority>.pem                       the root, a PCK CA, TCB signing: each issue of it
+    <folder>/<trust set>/intel/<authority>.crl
+    <folder>/<trust set>/intel/tcb/<fmspc>/<issue>.json              as sent; issue: standard, early, or a number
+    <folder>/<trust set>/intel/qe/<issue>.json
+    <folder>/<trust set>/intel/evaluation_numbers.json
     <folder>/*                                                       loose files, which count by what they contain
 
 Nothing enters unverified (`admission`), and nothing that lies here is believed: `load` gives out bytes for the
 appraisal to verify, and a fetch replaces what is no longer good. A trust set is a folder of its own, so simulated and
-genuine objects never mix.
+genuine objects never mix. Of TCB info and QE identities every issue that is stored is given out: the appraisal takes
+the highest evaluation number that holds.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -21,25 +27,38 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
-from cvmproof.collateral.admission import Chain, admit_chain, admit_crl, admit_vcek
+from cvmproof.collateral.admission import Chain, admit_chain
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.collateral.disk import FileContent, locked, read_bounded, replace_file
+from cvmproof.collateral.intel_admission import admit_certificates
+from cvmproof.collateral.intel_keys import (
+    EvaluationNumbersKey,
+    IntelCertificatesKey,
+    IntelCrlKey,
+    QeIdentityKey,
+    TcbInfoKey,
+)
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at
 from cvmproof.collateral.loose import load_loose
+from cvmproof.collateral.signed import signed_collateral
+from cvmproof.collateral.standing import Standing, standing_of
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.errors import Category, CollateralError, Malformed, Misuse
-from cvmproof_formats.pem import read_pem
+from cvmproof_formats.pem import read_pem, write_pem
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.x509 import Certificate, read_crl
 
 if TYPE_CHECKING:
     from cvmproof.collateral.bundle import Imported
 
-# AMD issues its lists for a year; a list once a day keeps a revocation from staying unseen that long.
+# AMD issues its lists for a year, Intel its JSON for a month; asking daily keeps a revocation from staying unseen long.
 CRL_REFRESH = timedelta(hours=24)
 # How long the service's "no such certificate" is taken for an answer.
 ABSENT_FOR = timedelta(minutes=5)
-MAXIMUM_LISTED = 10_000  # VCEKs that `show` looks at, per product line
+MAXIMUM_LISTED = 10_000  # VCEKs that `show` looks at, per product line; and files of Intel's
+MAXIMUM_ISSUES = 64  # of TCB info for one FMSPC, or of QE identities; Intel has made about twenty
+_KEPT_CERTIFICATES = 8  # issues of one of Intel's certificates
+_REFRESHED = (CrlKey, IntelCrlKey, TcbInfoKey, QeIdentityKey, EvaluationNumbersKey)
 
 
 class State(StrEnum):
@@ -62,9 +81,9 @@ class StoredObject:
     why: str = ""
 
     def is_due(self, now: datetime) -> bool:
-        """Tell whether a fetch should ask for it again: it is not fresh, or a list of more than a day ago."""
+        """Tell whether a fetch should ask for it again: it is not fresh, or more than a day old and no certificate."""
         age = now - self.stored
-        overdue = isinstance(self.key, CrlKey) and not timedelta(0) <= age < CRL_REFRESH
+        overdue = isinstance(self.key, _REFRESHED) and not timedelta(0) <= age < CRL_REFRESH
         return self.state is not State.FRESH or overdue
 
 
@@ -91,8 +110,10 @@ class CollateralStore:
         expect_aware(now)
         keys = _with_imported_lists(wanted)
         found = Collateral().merged(*(self._read(key) for key in keys), load_loose(self.folder, keys))
-        return Collateral(
-            certificates=found.certificates, crls=tuple(sorted(found.crls, key=lambda crl: not _is_current(crl, now)))
+        return replace(
+            found,
+            crls=tuple(sorted(found.crls, key=lambda crl: not _is_current(crl.der, now))),
+            intel_crls=tuple(sorted(found.intel_crls, key=lambda der: not _is_current(der, now))),
         )
 
     def look(self, key: Wanted, now: datetime) -> StoredObject | None:
@@ -103,7 +124,7 @@ class CollateralStore:
             return None
         until, why = None, ""
         try:
-            until = self._admit(key, content.data, now)
+            until = self._admit(key, content.data, now).until
             state = State.FRESH if now <= until else State.STALE
         except CollateralError as error:
             state, why = State.BAD, str(error)
@@ -115,27 +136,37 @@ class CollateralStore:
         """Look at everything stored for this trust set, in the order of the paths."""
         return tuple(found for key in self.keys() if (found := self.look(key, now)) is not None)
 
-    def put(self, key: Wanted, data: bytes, now: datetime) -> None:
-        """Verify an object and let it take its place: PEM for a chain (intermediate first), DER for the others.
+    def put(self, key: Wanted, data: bytes, now: datetime, *, whatever_its_dates: bool = False) -> None:
+        """Verify an object and let it take its place, in the form in which the vendor sends it, lists in DER.
 
-        Raises CollateralError and changes nothing for an object that is not what the key names (MALFORMED, CHAIN,
-        SIGNATURE, COLLATERAL_MISMATCH), is not valid at `now` (EXPIRED) or older than what is stored (ROLLBACK);
-        UNAVAILABLE where the chain above it is not in the store.
+        Certificates of Intel's join those of the same authority that are there. `whatever_its_dates`: for a bundle
+        about another time than `now`. Raises CollateralError and changes nothing for an object that is not what the key
+        names (MALFORMED, CHAIN, SIGNATURE, COLLATERAL_MISMATCH), is not valid at `now` (EXPIRED) or older than what is
+        stored (ROLLBACK); UNAVAILABLE where the chain above it is not in the store.
         """
         expect_aware(now)
-        until = self._admit(key, data, now)
-        if now > until:
-            message = f"{key}: expected one valid at {now:%Y-%m-%d}, got one that ended {until:%Y-%m-%d}"
-            raise CollateralError(message, category=Category.EXPIRED)
-        self._expect_no_rollback(key, data)
-        replace_file(self.path(key), data, now)
+        standing = standing_of(key, data, self)
+        if not whatever_its_dates:
+            _expect_begun(key, standing, now)
+            _expect_not_over(key, standing, now)
+        self._expect_no_rollback(key, standing)
+        joined = self._joined(key, data) if isinstance(key, IntelCertificatesKey) else data
+        replace_file(self.path(key), joined, now)
         self._absent_marker(key).unlink(missing_ok=True)
 
-    def import_(self, source: Path | Iterable[Path], now: datetime) -> "Imported":
-        """Take over certificates, lists and folders of them; what was refused comes back with the reason."""
+    def put_loose(self, name: str, data: bytes, now: datetime) -> None:
+        """Lay a file beside the named places, where nothing is verified before it is used."""
+        replace_file(self.folder / name, data, now)
+
+    def import_(self, source: Path | Iterable[Path], now: datetime, *, as_bundle: bool = False) -> "Imported":
+        """Take over the vendors' files and folders of them; what was refused comes back with the reason.
+
+        `as_bundle`: this store is to be a bundle, for whatever time (`import_bundle`).
+        """
         from cvmproof.collateral.bundle import import_bundle  # noqa: PLC0415 -- every verification loads this module
 
-        return import_bundle(self, (source,) if isinstance(source, Path) else tuple(source), now)
+        sources = (source,) if isinstance(source, Path) else tuple(source)
+        return import_bundle(self, sources, now, as_bundle=as_bundle)
 
     def chain(self, key: ChainKey) -> Chain:
         """Read and verify a stored chain, whatever its dates.
@@ -147,6 +178,16 @@ class CollateralStore:
             raise CollateralError(f"{key}: not in the store", hint="cvmproof collateral fetch, or import")
         return admit_chain(key, content.data, self.trust)
 
+    def intel_certificates(self, key: IntelCertificatesKey) -> tuple[Certificate, ...]:
+        """Read and verify the stored certificates of an authority, whatever their dates.
+
+        Raises CollateralError as `admit_certificates` does; UNAVAILABLE if there is none.
+        """
+        content = self._content(key)
+        if content is None:
+            raise CollateralError(f"{key}: not in the store", hint="cvmproof collateral fetch, or import")
+        return admit_certificates(key, content.data, self.trust)
+
     def expect_chain(self, key: Wanted) -> None:
         """Raise CollateralError if what would be stored under a key could not be verified."""
         if isinstance(key, CrlKey):
@@ -156,7 +197,7 @@ class CollateralStore:
 
     def keys(self) -> tuple[Wanted, ...]:
         """Name what lies in this trust set's folders, good or bad; other files there have no name."""
-        found = (key_at(PurePosixPath(path.relative_to(self._root).as_posix())) for path in self._candidates())
+        found = (self._key_at(path) for path in self._candidates())
         return tuple(key for key in found if key is not None)
 
     def path(self, key: Wanted) -> Path:
@@ -191,26 +232,37 @@ class CollateralStore:
         return read_bounded(self.path(key), key.size_limit)
 
     def _read(self, key: Wanted) -> Collateral:
+        if isinstance(key, TcbInfoKey | QeIdentityKey):
+            contents = (self._content(issue) for issue in self._issues(key))
+            return Collateral().merged(*(signed_collateral(content.data) for content in contents if content))
         content = self._content(key)
-        if content is None:
+        if content is None or isinstance(key, EvaluationNumbersKey):
             return Collateral()
         if isinstance(key, CrlKey):
             return Collateral(crls=(Crl(der=content.data, kind=key.kind),))
+        if isinstance(key, IntelCrlKey):
+            return Collateral(intel_crls=(content.data,))
         return Collateral(certificates=_certificates(key, content.data))
 
-    def _admit(self, key: Wanted, data: bytes, now: datetime) -> datetime:
-        """Verify an object and tell until when it is valid."""
-        if isinstance(key, ChainKey):
-            chain = admit_chain(key, data, self.trust)
-            begin, until = chain.valid_from, chain.valid_until
-        elif isinstance(key, CrlKey):
-            crl = admit_crl(key, data, self.ark(key))
-            begin, until = crl.this_update, crl.next_update or crl.this_update
-        else:
-            leaf = admit_vcek(key, data, self.chain(key.chain))
-            begin, until = leaf.not_before, leaf.not_after
-        _expect_begun(key, begin, now)
-        return until
+    def _issues(self, key: TcbInfoKey | QeIdentityKey) -> tuple[Wanted, ...]:
+        """Name every stored issue of TCB info or QE identity, the one asked for first."""
+        paths = sorted(islice(self.path(key).parent.glob("[!.]*.json"), MAXIMUM_ISSUES))
+        named = (self._key_at(path) for path in paths)
+        return tuple(dict.fromkeys((key, *(found for found in named if found is not None))))
+
+    def _admit(self, key: Wanted, data: bytes, now: datetime) -> Standing:
+        """Verify an object that is stored; one that does not hold yet is as bad as one that is forged."""
+        standing = standing_of(key, data, self)
+        _expect_begun(key, standing, now)
+        return standing
+
+    def _joined(self, key: IntelCertificatesKey, pem: bytes) -> bytes:
+        """Put certificates before those of the authority that are stored and still good, the newest first."""
+        certificates = list(admit_certificates(key, pem, self.trust))
+        with suppress(CollateralError):
+            certificates += self.intel_certificates(key)
+        newest_first = sorted(dict.fromkeys(certificates), key=lambda one: one.not_before, reverse=True)
+        return b"".join(write_pem(one.der) for one in newest_first[:_KEPT_CERTIFICATES])
 
     def ark(self, key: CrlKey) -> Certificate:
         """Give the verified root over a list; raises CollateralError as `chain` does."""
@@ -220,22 +272,16 @@ class CollateralStore:
         stored = next((chain for chain in chains if self._content(chain) is not None), chains[0])
         return self.chain(stored).ark
 
-    def _expect_no_rollback(self, key: Wanted, data: bytes) -> None:
-        if isinstance(key, VcekKey) or (content := self._content(key)) is None:
+    def _expect_no_rollback(self, key: Wanted, standing: Standing) -> None:
+        if standing.rank is None or (content := self._content(key)) is None:
             return
         try:
-            stored = self._issued(key, content.data)
+            stored = standing_of(key, content.data, self)
         except CollateralError:
             return  # what lies there is bad, and anything good may take its place
-        issued = self._issued(key, data)
-        if issued < stored:
-            message = f"{key}: expected one issued {stored:%Y-%m-%d} or later, as stored, got one of {issued:%Y-%m-%d}"
+        if stored.rank is not None and standing.rank < stored.rank:
+            message = f"{key}: expected one issued {stored.issue} or later, as stored, got one of {standing.issue}"
             raise CollateralError(message, category=Category.ROLLBACK)
-
-    def _issued(self, key: ChainKey | CrlKey, data: bytes) -> datetime:
-        if isinstance(key, CrlKey):
-            return admit_crl(key, data, self.ark(key)).this_update
-        return admit_chain(key, data, self.trust).intermediate.not_before
 
     def _candidates(self) -> Iterator[Path]:
         for product in sorted(ProductLine):
@@ -243,6 +289,11 @@ class CollateralStore:
             yield from (path for path in (folder / "crl.der",) if path.is_file())
             for kind in ("vcek", "vlek"):
                 yield from sorted(islice((folder / kind).glob("[!.]*.*"), MAXIMUM_LISTED))
+        for pattern in ("[!.]*.*", "qe/[!.]*.json", "tcb/*/[!.]*.json"):
+            yield from sorted(islice((self._root / "intel").glob(pattern), MAXIMUM_LISTED))
+
+    def _key_at(self, path: Path) -> Wanted | None:
+        return key_at(PurePosixPath(path.relative_to(self._root).as_posix()))
 
 
 def expect_aware(now: datetime) -> None:
@@ -251,7 +302,7 @@ def expect_aware(now: datetime) -> None:
         raise Misuse("time: expected an aware datetime, got one without a time zone")
 
 
-def _certificates(key: ChainKey | VcekKey, data: bytes) -> tuple[bytes, ...]:
+def _certificates(key: ChainKey | VcekKey | IntelCertificatesKey, data: bytes) -> tuple[bytes, ...]:
     if isinstance(key, VcekKey):
         return (data,)
     try:
@@ -260,10 +311,18 @@ def _certificates(key: ChainKey | VcekKey, data: bytes) -> tuple[bytes, ...]:
         return (data,)  # not absent: for the appraisal to see
 
 
-def _expect_begun(key: Wanted, begin: datetime, now: datetime) -> None:
-    if now < begin:
-        message = f"{key}: expected one valid at {now:%Y-%m-%d %H:%M}, got one that begins {begin:%Y-%m-%d %H:%M}"
+def _expect_begun(key: Wanted, standing: Standing, now: datetime) -> None:
+    if now < standing.begin:
+        begin = f"{standing.begin:%Y-%m-%d %H:%M}"
+        message = f"{key}: expected one valid at {now:%Y-%m-%d %H:%M}, got one that begins {begin}"
         raise CollateralError(message, category=Category.EXPIRED)
+
+
+def _expect_not_over(key: Wanted, standing: Standing, now: datetime) -> None:
+    if now > standing.until:
+        message = f"{key}: expected one valid at {now:%Y-%m-%d}, got one that ended {standing.until:%Y-%m-%d}"
+        hint = "a bundle for another time: cvmproof collateral import --out DIR"
+        raise CollateralError(message, category=Category.EXPIRED, hint=hint)
 
 
 def _with_imported_lists(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
@@ -272,9 +331,9 @@ def _with_imported_lists(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
     return tuple(dict.fromkeys((*keys, *imported)))
 
 
-def _is_current(crl: Crl, now: datetime) -> bool:
+def _is_current(der: bytes, now: datetime) -> bool:
     try:
-        found = read_crl(crl.der)
+        found = read_crl(der)
     except Malformed:
         return False
     return found.next_update is not None and found.this_update <= now.astimezone(UTC) <= found.next_update
