@@ -69,7 +69,7 @@ def rate_once(info: TcbInfo, identity: QeIdentity, pck: PckIdentity, svn: TeeTcb
         module=module.status if module else None,
         qe=enclave.status,
         tcb_date=min(level.tcb_date for level in found),
-        advisories=tuple(dict.fromkeys(name for level in found for name in level.advisories)),
+        advisories=tuple(sorted({name for level in found for name in level.advisories})),
     )
 
 
