@@ -49,7 +49,6 @@ def test_no_pin_is_no_policy() -> None:
         "instance:zz",
         "",
         "platform",
-        f"machine:{'00' * 16}",
         f"platform:{'11' * 64}",
     ],
 )

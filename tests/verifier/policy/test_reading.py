@@ -72,6 +72,15 @@ def every_place(table: Mapping[str, object], above: str = "") -> list[str]:
     return found
 
 
+def place(path: str) -> object:
+    """What stands at a place of builtin:genuine."""
+    found: object = GENUINE
+    for name in path.split("."):
+        assert isinstance(found, dict)
+        found = found[name]
+    return found
+
+
 # --- what is no policy -----------------------------------------------------------------------------------------------
 
 
@@ -118,7 +127,10 @@ def test_ac_084_repeated_names_comments_marks_and_trailing_text_are_refused(data
     refused(data)
 
 
-@pytest.mark.parametrize("path", ["", "snp.", "snp.products.", "snp.guest_policy.", "snp.platform_info."])
+INSIDE = ("", *(f"{path}." for path in every_place(GENUINE) if isinstance(place(path), dict)))
+
+
+@pytest.mark.parametrize("path", INSIDE)
 def test_ac_084_a_name_that_is_not_known_is_refused_wherever_it_stands(path: str) -> None:
     refused(changed(path + "mesurements", "any"), "mesurements.* is not known")
 
@@ -144,7 +156,10 @@ def test_ac_085_a_value_of_another_type_is_refused_wherever_it_stands(path: str,
     ("path", "text"),
     [
         (path, text)
-        for path in ("version", "valid_for", "snp.minimum_report_version", "snp.minimum_guest_svn")
+        for path in (
+            "version", "valid_for", "snp.minimum_report_version", "snp.minimum_guest_svn",
+            "tdx.minimum_evaluation_number", "tdx.collateral_grace", "tdx.minimum_qe_svn",
+        )
         for text in (
             "true", '"1"', '"0x10"', "NaN", "1e400", "Infinity", "-1", str(1 << 64), '"\u0663"', '"1_0"', "1.0", "01",
             "9" * 5000, "null",
@@ -240,12 +255,10 @@ def test_any_bytes_are_a_policy_or_refused(data: bytes) -> None:
 
 # TOML and JSON as fuzzers find them: the right names, the wrong things.
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just("any"))
+NAMES = [*GENUINE, *GENUINE["snp"], *GENUINE["tdx"], "Milan", "debug", "snp"]
 trees = st.recursive(
     scalars,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*GENUINE, *GENUINE["snp"], "Milan", "debug", "snp"]), inner, max_size=5)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
     max_leaves=12,
 )
 
@@ -310,6 +323,36 @@ def test_ac_088_the_recommended_policy_does_not_say_which_software_may_run_and_i
 @pytest.mark.parametrize("name", BUILTIN_NAMES)
 def test_ac_088_extends_alone_says_nothing(name: str) -> None:
     refused(f'extends = "builtin:{name}"'.encode(), "something of its own")
+
+
+def test_ac_088_a_technology_that_is_mentioned_and_not_completed_is_refused_with_what_to_do() -> None:
+    snp, tdx = {"measurements": ["a1" * 48]}, {"rtmr1": ["a1" * 48]}
+    for own in ({"tdx": tdx}, {"snp": snp, "tdx": tdx}, {"snp": snp, "tdx": {}}):
+        data = json.dumps({"extends": "builtin:recommended", **own}).encode()
+        with pytest.raises(Misuse, match=r"tdx\.mr_tds missing: which software may run is for you to say") as caught:
+            read_policy(data, name="p")
+        assert "cvmproof policy new --from builtin:recommended --mrtd HEX -o policy.toml" in caught.value.hint
+    both = json.dumps({"extends": "builtin:recommended", "snp": {}, "tdx": {}}).encode()
+    refused(both, "snp.measurements and tdx.mr_tds missing")
+
+
+@pytest.mark.parametrize("base", BUILTIN_NAMES)
+@pytest.mark.parametrize(
+    ("table", "other", "rules"),
+    [("snp", "tdx", {"measurements": ["a1" * 48]}), ("tdx", "snp", {"mr_tds": ["a1" * 48]})],
+)
+def test_a_file_with_a_table_for_one_technology_refuses_the_other(
+    base: str, table: str, other: str, rules: dict[str, object]
+) -> None:
+    policy = read_policy(json.dumps({"extends": f"builtin:{base}", table: rules}).encode(), name="p")
+    assert getattr(policy, table) is not None
+    assert getattr(policy, other) is None
+    assert policy.constrains_software
+
+
+def test_a_file_without_tables_takes_those_of_the_built_in_policy() -> None:
+    policy = read_policy(b'{"extends": "builtin:genuine", "valid_for": 60}', name="p")
+    assert (policy.snp is not None, policy.tdx is not None) == (True, True)
 
 
 @pytest.mark.parametrize(

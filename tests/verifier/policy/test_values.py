@@ -1,5 +1,7 @@
 """Single values of a policy: how each kind is read, and that nothing else is."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from cvmproof.policy.values import (
     CHOICES_LIMIT,
     Demand,
     choice,
+    day,
     dotted,
     hexadecimal,
     integer,
@@ -48,6 +51,27 @@ def test_a_choice_is_one_of_its_names_exactly() -> None:
             choice(Demand)(wrong, "here")
 
 
+def test_a_choice_may_be_of_some_names() -> None:
+    some = choice([Demand.REQUIRED, Demand.ANY])
+    assert some("any", "here") is Demand.ANY
+    with pytest.raises(Misuse, match="one of required, any, got"):
+        some("forbidden", "here")
+
+
+@given(st.dates())
+def test_a_date_is_read_as_it_is_written(value: date) -> None:
+    assert day(value.isoformat(), "here") == value
+
+
+@given(st.text("0123456789-W", max_size=10))
+def test_a_date_has_one_spelling(value: str) -> None:
+    try:
+        found = day(value, "here")
+    except Misuse:
+        return
+    assert found.isoformat() == value
+
+
 def test_none_is_the_empty_set_where_it_is_allowed() -> None:
     assert set_or_none(integer(0, 9))("none", "here") == frozenset()
     assert set_or_none(integer(0, 9))([1, 2], "here") == {1, 2}
@@ -68,6 +92,14 @@ def test_hexadecimal_is_exactly_so_many_bytes_and_not_zero(value: object) -> Non
     with pytest.raises(Misuse, match="here"):
         hexadecimal(4)(value, "here")
     assert hexadecimal(4)("0A0b0C0d", "here") == b"\x0a\x0b\x0c\x0d"
+
+
+def test_zero_is_a_value_only_where_it_may_be_one() -> None:
+    assert hexadecimal(4, zero=True)("00000000", "here") == bytes(4)
+    with pytest.raises(Misuse, match="4 bytes that are not all zero"):
+        hexadecimal(4)("00000000", "here")
+    with pytest.raises(Misuse, match="here"):
+        hexadecimal(4, zero=True)("000000", "here")
 
 
 @pytest.mark.parametrize("value", ["", "x" * 201, "\n", "\u202e", 1, None])

@@ -1,7 +1,8 @@
 """`cvmproof policy new | from-evidence`: policies written for people to read before they use them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -16,47 +17,74 @@ from cvmproof.policy.writing import TomlValue, write_toml
 from cvmproof.rendering.claimed_policy import claimed_policy
 from cvmproof_formats.evidence import FILE_LIMIT, read_evidence
 
-_MEASUREMENT_SIZE, _CHIP_ID_SIZE, _HOST_DATA_SIZE = 48, 64, 32  # bytes, AMD 56860, ATTESTATION_REPORT
+_FIRMWARE_ALONE = "firmware is named, what it boots is not: --rtmr1 and --rtmr2 say which kernel and initial RAM disk"
+
+
+class _Option(NamedTuple):
+    """An option for reference values: the table and rule it fills in, and their length in bytes."""
+
+    name: str
+    table: str
+    rule: str
+    size: int
+    help: str
+
+
+# AMD 56860, ATTESTATION_REPORT; Intel's DCAP quote format, TD Quote Body; PCK certificate profile, SGX extensions.
+_OPTIONS = (
+    _Option("measurement", "snp", "measurements", 48, "SEV-SNP: software that may run"),
+    _Option("pin-chip", "snp", "chip_ids", 64, "SEV-SNP: a chip that is taken, its CHIP_ID"),
+    _Option("host-data", "snp", "host_data", 32, "SEV-SNP: a launch configuration"),
+    _Option("mrtd", "tdx", "mr_tds", 48, "TDX: firmware that may run, its MRTD"),
+    _Option("rtmr0", "tdx", "rtmr0", 48, "TDX: settings of the firmware"),
+    _Option("rtmr1", "tdx", "rtmr1", 48, "TDX: boot loader and kernel"),
+    _Option("rtmr2", "tdx", "rtmr2", 48, "TDX: command line and initial RAM disk"),
+    _Option("rtmr3", "tdx", "rtmr3", 48, "TDX: what the running system measures"),
+    _Option("mrconfigid", "tdx", "mr_config_ids", 48, "TDX: a launch configuration"),
+    _Option("pin-ppid", "tdx", "ppids", 16, "TDX: a processor that is taken, its PPID"),
+    _Option("pin-platform", "tdx", "platform_instance_ids", 16, "TDX: a platform that is taken, its instance id"),
+)
+
+
+def _reference_options(function: Callable[..., int]) -> Callable[..., int]:
+    for option in reversed(_OPTIONS):
+        text = f"{option.help}, {option.size} bytes; repeatable."
+        function = click.option(f"--{option.name}", option.rule, multiple=True, metavar="HEX", help=text)(function)
+    return function
 
 
 @command("new")
 @click.option("--from", "base", required=True, metavar="builtin:NAME", help="The built-in policy to complete.")
-@click.option("--measurement", multiple=True, metavar="HEX", help="Software that may run, 48 bytes; repeatable.")
-@click.option(
-    "--pin-chip", multiple=True, metavar="HEX", help="A chip that is taken, its CHIP_ID of 64 bytes; repeatable."
-)
-@click.option("--host-data", multiple=True, metavar="HEX", help="A launch configuration, 32 bytes; repeatable.")
+@_reference_options
 @click.option("-o", "--output", default=STDIN, metavar="FILE", help="Where to write; default: standard output.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-def new(
-    *,
-    base: str,
-    measurement: Sequence[str],
-    pin_chip: Sequence[str],
-    host_data: Sequence[str],
-    output: str,
-    force: bool,
-) -> int:
-    """Write a policy that extends a built-in one with what only you can know."""
+def new(*, base: str, output: str, force: bool, **given: tuple[str, ...]) -> int:
+    """Write a policy that extends a built-in one with what only you can know.
+
+    It takes the technologies of which something is named, and refuses the other.
+    """
     builtin_bytes(base.removeprefix(BUILTIN_PREFIX))
     if not base.startswith(BUILTIN_PREFIX):
         raise Misuse(f"--from: expected {BUILTIN_PREFIX}NAME, got {base!r:.60}")
-    rules: dict[str, TomlValue] = {}
-    for name, option, values, size in (
-        ("measurements", "--measurement", measurement, _MEASUREMENT_SIZE),
-        ("chip_ids", "--pin-chip", pin_chip, _CHIP_ID_SIZE),
-        ("host_data", "--host-data", host_data, _HOST_DATA_SIZE),
-    ):
-        if values:
-            rules[name] = [read_hex_option(option, value, size).hex() for value in dict.fromkeys(values)]
-    if not rules:
-        raise Misuse(
-            "expected at least one --measurement, --pin-chip or --host-data: a policy says something of its own"
-        )
+    tables = _read_tables(given)
+    if not tables:
+        raise Misuse("expected at least one --measurement, --mrtd or the like: a policy says something of its own")
     head = f"# Completes {base}: see cvmproof policy show {base} for what else is demanded.\n"
-    body = write_toml({"extends": base, "snp": rules}, {"snp.measurements": "software that may run"})
-    _write(head + body, output, force=force)
+    comments = {"snp.measurements": "software that may run", "tdx.mr_tds": "firmware that may run"}
+    _write(head + write_toml({"extends": base, **tables}, comments), output, force=force)
+    tdx = tables.get("tdx", {})
+    if "mr_tds" in tdx and not {"rtmr1", "rtmr2"} <= tdx.keys():
+        say(_FIRMWARE_ALONE)
     return ExitCode.ACCEPTED
+
+
+def _read_tables(given: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, TomlValue]]:
+    tables: dict[str, dict[str, TomlValue]] = {}
+    for option in _OPTIONS:
+        values = [read_hex_option(f"--{option.name}", value, option.size).hex() for value in given[option.rule]]
+        if values:
+            tables.setdefault(option.table, {})[option.rule] = list(dict.fromkeys(values))
+    return tables
 
 
 @command("from-evidence")

@@ -46,7 +46,7 @@ _MAXIMUM_EVALUATION_NUMBER = (1 << 32) - 1  # PCS API 4
 _MAXIMUM_ISVSVN = (1 << 16) - 1  # Intel SDM volume 3D, ISVSVN of a report
 _MAXIMUM_MODULE_SVN = 255  # Intel 348551, TEE_TCB_SVN: a component
 _MODULE_ID = re.compile(r"TDX_[0-9A-F]{2}", re.ASCII)
-_ADVISORY = re.compile(r"INTEL-SA-[0-9]{5}", re.ASCII)
+_ADVISORY = re.compile(r"[A-Z]{1,20}-SA-[0-9]{5}", re.ASCII)
 
 
 def read_advisory(value: object, where: str) -> str:

@@ -2,7 +2,9 @@
 
 from cvmproof.policy.floors import AMD_SB_3023
 from cvmproof.policy.writing import TomlValue, write_toml
+from cvmproof.rendering.claimed_tdx_policy import claimed_tdx_policy
 from cvmproof.spelling import escape
+from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.evidence import Evidence
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
@@ -29,22 +31,29 @@ def claimed_policy(evidence: Evidence, title: str) -> str:
 
     Raises Malformed for evidence that can't be read; UNSUPPORTED where it does not say its product line.
     """
+    if evidence.tee is Tee.TDX:
+        text, looser = claimed_tdx_policy(evidence)
+        taken = f"It takes what builtin:recommended refuses, by {', '.join(looser)}." if looser else ""
+        return _head(title, taken) + text
     report = read_report(evidence.report)
     part, product = _part_and_product(report, evidence)
     floor = _lowest(report)
     document: dict[str, TomlValue] = {"extends": "builtin:recommended", "snp": _rules(report, product, floor, evidence)}
-    return _head(title, floor, part, product) + write_toml(document, _COMMENTS)
+    return _head(title, _shortfall(floor, part, product)) + write_toml(document, _COMMENTS)
 
 
-def _head(title: str, floor: bytes, part: Part | None, product: ProductLine) -> str:
+def _head(title: str, warning: str) -> str:
     lines = [
         f"# What {title} claims of itself. Nothing was checked: anybody can write such evidence.",
         "# Use it only if you know that the evidence comes from a machine you trust, and read every line.",
     ]
+    return "\n".join([*lines, f"# {warning}"] if warning else lines) + "\n"
+
+
+def _shortfall(floor: bytes, part: Part | None, product: ProductLine) -> str:
     wanted = AMD_SB_3023.products[product].for_part(part, product).build(product)
-    if components_below(floor, wanted):
-        lines.append(f"# Its TCB lies BELOW the floor {AMD_SB_3023.name}: known faults of that firmware are open.")
-    return "\n".join(lines) + "\n"
+    below = components_below(floor, wanted)
+    return f"Its TCB lies BELOW the floor {AMD_SB_3023.name}: known faults of that firmware are open." if below else ""
 
 
 def _rules(report: AttestationReport, product: ProductLine, floor: bytes, evidence: Evidence) -> dict[str, TomlValue]:
