@@ -21,13 +21,17 @@ from cvmproof.policy.cose import ALG, CONTENT_TYPE, KID, OVERHEAD_LIMIT, TAG_SIG
 from cvmproof.policy.floors import PROFILES, FloorProfile
 from cvmproof.policy.policy import Revocation
 from cvmproof.policy.reading import MAXIMUM_VALIDITY, POLICY_LIMIT
+from cvmproof.policy.rules import Rules
 from cvmproof.policy.signed import CVM_ID_LIMIT, CWT_CLAIMS, EXPIRY, POLICY_CONTENT_TYPE, PURPOSE, SERIAL, SUBJECT
 from cvmproof.policy.snp_rules import SnpRules
+from cvmproof.policy.tdx_rules import TdxRules
 from cvmproof.prism.document import CVM_DOCUMENTS, CVM_SCHEMA
 from cvmproof.snp.questions import SNP_QUESTIONS
 from cvmproof_formats.bitfield import Bit
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
+from cvmproof_formats.tdx.td_attributes import TD_ATTRIBUTE_BITS
+from cvmproof_formats.tdx.xfam import XFAM_BITS
 
 _MADE = "Made by `make generated`; change the code it is made from."
 _WIDTH = 100  # columns of help texts
@@ -70,7 +74,6 @@ def checks_page() -> str:
 
 def policy_page() -> str:
     """Every rule of a policy, and the named TCB floors."""
-    rules = ((f"`{rule.name}`", str(rule.metadata["meaning"])) for rule in fields(SnpRules))
     return "\n".join(
         (
             "# Policies",
@@ -81,23 +84,38 @@ def policy_page() -> str:
             'not matter is written `"any"`, and each result lists it. `extends = "builtin:NAME"` takes from a built-in',
             "policy whatever the file does not say itself. `cvmproof policy show FILE` prints the whole.",
             "",
+            "Each technology has a table, `[snp]` and `[tdx]`. A technology without a table is refused, and a policy",
+            "has one table at least. A file that extends a built-in policy and has a table of its own takes only the",
+            "technologies that it has tables for: the built-in policies leave the software of each open, and whoever",
+            "names the software of one has not asked for any software of another.",
+            "",
             "| name | meaning |",
             "|---|---|",
             "| `version` | 1 |",
             f"| `revocation` | {_revocations()}: whether a verdict needs the vendor's list |",
             f"| `valid_for` | seconds for which an acceptance lasts, 1 to {MAXIMUM_VALIDITY} |",
             "| `snp` | the rules for SEV-SNP; without it SNP evidence is refused |",
+            "| `tdx` | the rules for TDX; without it TDX evidence is refused |",
             "",
-            "## `[snp]`",
+            _rules("snp", SnpRules),
+            _demands("snp.guest_policy", GUEST_POLICY_BITS),
+            _demands("snp.platform_info", PLATFORM_INFO_BITS),
+            _rules("tdx", TdxRules),
+            "Registers are 48 bytes in hexadecimal, and may be all zero. MRTD is the firmware alone: what that boots",
+            "stands in RTMR1 and RTMR2. A TCB that Intel revoked, or for which there is no level, is refused whatever",
+            "the policy says, and so are attribute bits that must be zero.",
             "",
-            _table(("rule", "meaning"), rules),
-            "## `[snp.guest_policy]`: `required`, `forbidden` or `any`",
+            "## `[tdx.minimum_module_svns]`: the lowest security version, or `any`",
             "",
-            _bits(GUEST_POLICY_BITS),
-            "## `[snp.platform_info]`: `required`, `forbidden` or `any`",
+            _table(("TDX module", "name"), iter(_MODULES)),
+            "## `[tdx.platform]`: `required`, `forbidden` or `any`",
             "",
-            _bits(PLATFORM_INFO_BITS),
-            "## TCB floors",
+            _table(("fact", "of the PCK certificate"), iter(_PLATFORM_FACTS)),
+            "Certificates of Intel's Processor CA say none of these, and so meet no demand of either kind.",
+            "",
+            _demands("tdx.attributes", TD_ATTRIBUTE_BITS),
+            _demands("tdx.xfam", XFAM_BITS),
+            "## TCB floors of SEV-SNP",
             "",
             "Microcode by silicon line, the other components by product line; each must be reached.",
             "",
@@ -163,6 +181,28 @@ registered under the CVM's name, in `cvmproof/marks` under the user's state fold
 domain. A folder that others may write to is refused, and so is a file there that was damaged: the message says which,
 and removing it starts anew. Whoever changes keys goes on counting.
 """
+
+
+_MODULES = (
+    ("1.5", "`TDX_01`"),
+    ("2.0", "`TDX_03`"),
+    ("another version, two hexadecimal digits", "`TDX_XX`"),
+    ("1.0, which has no version", "`TDX_00`"),
+)
+_PLATFORM_FACTS = (
+    ("`dynamic_platform`", "packages can be added to the platform"),
+    ("`cached_keys`", "Intel's registration service keeps the platform's root keys"),
+    ("`smt_enabled`", "a core runs two threads at once"),
+)
+
+
+def _rules(name: str, rules: type[Rules]) -> str:
+    rows = ((f"`{rule.name}`", str(rule.metadata["meaning"])) for rule in fields(rules))
+    return f"## `[{name}]`\n\n{_table(('rule', 'meaning'), rows)}"
+
+
+def _demands(name: str, bits: tuple[Bit, ...]) -> str:
+    return f"## `[{name}]`: `required`, `forbidden` or `any`\n\n{_bits(bits)}"
 
 
 def _algorithms() -> str:

@@ -11,6 +11,8 @@ from cvmproof.policy.writing import effective_document
 
 from .conftest import POLICY, Run
 
+TDX_POLICY = f'extends = "builtin:recommended"\n\n[tdx]\nmr_tds = ["{"cd" * 48}"]\n'
+
 
 def test_a_good_policy_is_checked_with_what_it_leaves_open(run: Run, folder: Path) -> None:
     ran = run("policy", "check", folder / "policy.toml")
@@ -24,6 +26,14 @@ def test_a_policy_without_software_says_so(run: Run) -> None:
     document = run("policy", "check", "builtin:genuine", "--json").document
     assert document["constrains_software"] is False
     assert {"snp.measurements", "tdx.mr_tds"} <= set(document["left_open"])
+
+
+def test_which_technologies_a_policy_takes_is_said(run: Run, folder: Path) -> None:
+    assert "takes sev-snp, tdx\n" in run("policy", "check", "builtin:genuine").stdout
+    assert "takes sev-snp, refuses tdx\n" in run("policy", "check", folder / "policy.toml").stdout
+    (folder / "tdx.toml").write_text(TDX_POLICY)
+    assert "takes tdx, refuses sev-snp\n" in run("policy", "check", folder / "tdx.toml").stdout
+    assert run("policy", "check", folder / "tdx.toml", "--json").document["tees"] == ["tdx"]
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "version = 2", 'extends = "builtin:genuine"'])
@@ -63,7 +73,30 @@ def test_a_built_in_policy_is_shown_as_it_is(run: Run, name: str) -> None:
 def test_a_whole_policy_is_shown_and_is_the_same_policy(
     run: Run, folder: Path, more: str, form: tuple[str, ...]
 ) -> None:
-    (folder / "policy.toml").write_text(POLICY + more)
+    shown_is_the_same(run, folder, POLICY + more, form)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        'tcb_statuses = ["UpToDate", "SWHardeningNeeded"]\ndenied_advisories = ["INTEL-SA-01397"]\n',
+        'minimum_tcb_date = "2025-05-14"\nevaluation_numbers = "any"\ncollateral_grace = 86400\n',
+        f'minimum_module_svns = "any"\nfmspcs = ["00806f050000"]\ndenied_ppids = ["{"ab" * 16}"]\n',
+        '[tdx.minimum_module_svns]\nTDX_00 = "any"\nTDX_01 = 13\n[tdx.platform]\ncached_keys = "forbidden"\n',
+        f'rtmr1 = ["{"00" * 48}", "{"ab" * 48}"]\nunknown_xfam_bits = "any"\n[tdx.xfam]\navx = "required"\n',
+        f'[snp]\nmeasurements = ["{"ab" * 48}"]\n',
+    ],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_whole_policy_for_tdx_is_shown_and_is_the_same_policy(
+    run: Run, folder: Path, more: str, form: tuple[str, ...]
+) -> None:
+    shown_is_the_same(run, folder, TDX_POLICY + more, form)
+
+
+def shown_is_the_same(run: Run, folder: Path, text: str, form: tuple[str, ...]) -> None:
+    (folder / "policy.toml").write_text(text)
     ran = run("policy", "show", folder / "policy.toml", *form)
     assert ran.code == 0
     assert "left open:" in ran.stderr

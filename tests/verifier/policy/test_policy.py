@@ -8,6 +8,7 @@ from tests.verifier.policy.tables import snp
 
 from cvmproof.policy.policy import VERSION, Authority, Revocation
 from cvmproof.policy.reading import builtin_policy, read_policy
+from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Misuse
 
 
@@ -30,8 +31,9 @@ def test_a_policy_does_not_change_after_it_was_read() -> None:
 
 def test_a_policy_has_rules_for_a_technology_at_least_ac_088() -> None:
     policy = builtin_policy("genuine")
-    assert replace(policy, tdx=None).snp is policy.snp
-    assert replace(policy, snp=None).tdx is policy.tdx
+    assert policy.tees == (Tee.SEV_SNP, Tee.TDX)
+    assert replace(policy, tdx=None).tees == (Tee.SEV_SNP,)
+    assert replace(policy, snp=None).tees == (Tee.TDX,)
     with pytest.raises(Misuse, match="rules for SEV-SNP, TDX or both, got none"):
         replace(policy, snp=None, tdx=None)
 

@@ -15,6 +15,7 @@ from cvmproof.policy.reading import BUILTIN_NAMES, BUILTIN_PREFIX, builtin_bytes
 from cvmproof.policy.writing import effective_document, left_open, write_toml
 from cvmproof.rendering.columns import columns
 from cvmproof.spelling import escape
+from cvmproof_formats.binding import Tee
 
 SCHEMA = "cvmproof.policy-summary/1"
 
@@ -30,11 +31,13 @@ def check(file: str, *, policy_key: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         write_json({"schema": SCHEMA, **_summary(policy), **shown.document()})
         return ExitCode.ACCEPTED
+    taken, refused = ", ".join(policy.tees), ", ".join(tee for tee in Tee if tee not in policy.tees)
     software = "" if policy.constrains_software else "it says nothing about which software may run\n"
     open_names = left_open(policy)
     write_text(
         f"{escape(policy.name)}: a policy of version 1, SHA-256 {policy.digest.hex()}\n"
         f"{shown.text()}"
+        f"takes {taken}{f', refuses {refused}' if refused else ''}\n"
         f"{software}left open ({len(open_names)}): {', '.join(open_names) or 'nothing'}\n"
     )
     return ExitCode.ACCEPTED
@@ -89,6 +92,7 @@ def _summary(policy: Policy) -> dict[str, object]:
     return {
         "name": escape(policy.name),
         "sha256": policy.digest.hex(),
+        "tees": list(policy.tees),
         "constrains_software": policy.constrains_software,
         "left_open": list(left_open(policy)),
     }

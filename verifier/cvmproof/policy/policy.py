@@ -10,6 +10,7 @@ from enum import StrEnum
 from cvmproof.errors import Misuse
 from cvmproof.policy.snp_rules import SnpRules
 from cvmproof.policy.tdx_rules import TdxRules
+from cvmproof_formats.binding import Tee
 
 VERSION = 1
 
@@ -50,6 +51,11 @@ class Policy:
     def __post_init__(self) -> None:
         if self.snp is None and self.tdx is None:
             raise Misuse(f"policy {self.name}: expected rules for SEV-SNP, TDX or both, got none")
+
+    @property
+    def tees(self) -> tuple[Tee, ...]:
+        """The technologies that it takes."""
+        return tuple(tee for tee, rules in ((Tee.SEV_SNP, self.snp), (Tee.TDX, self.tdx)) if rules is not None)
 
     @property
     def constrains_software(self) -> bool:

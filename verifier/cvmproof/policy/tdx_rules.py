@@ -107,7 +107,7 @@ class TdxRules(Rules):
         or_any(integer(0, _MAXIMUM_ISVSVN)), "the lowest security version of the quoting enclave"
     )
     minimum_module_svns: Mapping[str, int | Any_] | Any_ = rule(
-        or_any(read_module_svns), "the lowest security version by version of the TDX module; others are refused"
+        or_any(read_module_svns), "by version of the TDX module, its lowest security version; others are refused"
     )
     mr_seams: frozenset[bytes] | Any_ = rule(_registers, "TDX modules that are taken, their MRSEAM of 48 bytes")
     mr_tds: frozenset[bytes] | Any_ = rule(_registers, "MRTD values, 48 bytes: the firmware the TD was built from")
