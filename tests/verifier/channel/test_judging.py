@@ -11,6 +11,7 @@ from cvmproof.channel.connect import open_accepted
 from cvmproof.channel.judging import Terms
 from cvmproof.collateral import kds
 from cvmproof.collateral.collateral import Collateral
+from cvmproof.collateral.endpoint import AMD_KDS
 from cvmproof.collateral.kds import KdsClient
 from cvmproof.collateral.store import CollateralStore
 from cvmproof.errors import CollateralError, Rejected, Undecided
@@ -32,7 +33,8 @@ def fetching_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[int]]
         asked: list[int] = []
 
         class Client(KdsClient):
-            def __init__(self, store: CollateralStore) -> None:
+            def __init__(self, store: CollateralStore, base_url: str, *, progress: object) -> None:
+                assert (base_url, progress) == (AMD_KDS, None)
                 asked.append(1)
                 super().__init__(store, url, limits=kds.Limits(deadline=2.0, attempts=1))
 

@@ -23,8 +23,8 @@ Judge = Callable[[Evidence, Live], Appraisal]
 class Terms:
     """Under which terms a connection is accepted.
 
-    `collateral` is what the caller has, or a store, which is filled from AMD's service when a verdict needs it, unless
-    `offline`. Raises Misuse for policies that leave the software open, unless `any_software`.
+    `collateral` is what the caller has, or a store, which is filled from AMD's or Intel's service when a verdict needs
+    it, unless `offline`. Raises Misuse for policies that leave the software open, unless `any_software`.
     """
 
     policies: tuple[Policy, ...]
@@ -74,10 +74,10 @@ def require_software(policies: Sequence[Policy], *, any_software: bool) -> None:
 
 
 def _fetch(store: CollateralStore, wanted: Sequence[Wanted]) -> str:
-    from cvmproof.collateral.kds import KdsClient  # noqa: PLC0415 -- an HTTP client, only where something is fetched
+    from cvmproof.collateral.vendors import fetch_wanted  # noqa: PLC0415 -- an HTTP client, where something is fetched
 
     try:
-        KdsClient(store).fetch(wanted, wall_clock())
+        fetch_wanted(store, wanted, wall_clock())
     except (CollateralError, EndpointError) as error:
         return str(error)
     return ""

@@ -9,15 +9,18 @@ from pathlib import Path
 from cvmproof.cli.files import read_named
 from cvmproof.cli.output import say
 from cvmproof.collateral.collateral import Collateral, Crl
+from cvmproof.collateral.intel_keys import AUTHORITY_NAMES
+from cvmproof.collateral.signed import read_any_signed, signed_collateral
 from cvmproof.spelling import escape
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.evidence import REPORT_LIMIT
 from cvmproof_formats.pem import certificates, read_pem
 from cvmproof_formats.snp import certificate_table
-from cvmproof_formats.x509 import read_crl
+from cvmproof_formats.x509 import common_name, read_crl
 
 _DER = b"\x30"
 _PEM = b"-----BEGIN"
+_JSON = b"{"
 _PEM_CRL = "X509 CRL"  # RFC 7468 section 6
 
 
@@ -31,9 +34,12 @@ def read_certificates(names: Iterable[str]) -> Collateral:
 
 
 def take_apart(data: bytes) -> Collateral:
-    """Take a file's content apart: DER, PEM or a certificate table; raises Malformed for anything else."""
+    """Take a file's content apart: DER, PEM, Intel's JSON or a certificate table; raises Malformed for anything else."""
     if data.startswith(_DER):
         return _read_der(data)
+    if data.lstrip().startswith(_JSON):
+        read_any_signed(data)
+        return signed_collateral(data)
     if data.lstrip().startswith(_PEM):
         return _read_pem(data)
     return _read_table(data)
@@ -71,12 +77,28 @@ def _read_der(data: bytes) -> Collateral:
         read_crl(data)
     except Malformed:
         return Collateral(certificates=(data,))
-    return Collateral(crls=(Crl(der=data),))
+    return _of_lists((data,))
+
+
+def _of_lists(ders: tuple[bytes, ...]) -> Collateral:
+    """Give lists as the vendor's whose name they bear; one that can't be read might be AMD's."""
+    intel = {der for der in ders if _issuer(der) in AUTHORITY_NAMES}
+    return Collateral(
+        crls=tuple(Crl(der=der) for der in ders if der not in intel),
+        intel_crls=tuple(der for der in ders if der in intel),
+    )
+
+
+def _issuer(der: bytes) -> str:
+    try:
+        return common_name(read_crl(der).issuer)
+    except Malformed:
+        return ""
 
 
 def _read_pem(data: bytes) -> Collateral:
     if b"-----BEGIN X509 CRL-----" in data[:64]:
-        return Collateral(crls=tuple(Crl(der=der) for der in read_pem(data, _PEM_CRL)))
+        return _of_lists(read_pem(data, _PEM_CRL))
     return Collateral(certificates=read_pem(data))
 
 

@@ -9,6 +9,7 @@ from cvmproof.cli.arguments import read_policies
 from cvmproof.cli.certificates import read_certificates
 from cvmproof.cli.command import command, settings_of
 from cvmproof.cli.court import Court, Means
+from cvmproof.cli.fetching import read_services
 from cvmproof.cli.forwarding import forward_until_stopped
 from cvmproof.cli.gathering import open_store
 from cvmproof.cli.pins import PIN_HELP, PIN_KINDS, read_pins
@@ -46,6 +47,8 @@ from cvmproof.trust import TrustRoots
     help="Listen there, and give each connection an attested one of its own, until interrupted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--pccs", metavar="URL", help="Fetch Intel's collateral from this caching service (PCCS).")
+@click.option("--pccs-ca", metavar="FILE", help="CA certificates (PEM) of that service, in place of the system's.")
 @click.option("--kds", metavar="URL", hidden=True, help="Another address of AMD's service.")
 @click.pass_context
 def connect(
@@ -63,6 +66,8 @@ def connect(
     any_software: bool,
     forward: str | None,
     as_json: bool,
+    pccs: str | None,
+    pccs_ca: str | None,
     kds: str | None,
 ) -> int:
     """Connect to AGENT_URL and appraise evidence that is bound to this very connection.
@@ -77,7 +82,7 @@ def connect(
         trust=roots,
         given=read_certificates(certs),
         store=open_store(Path(collateral) if collateral else None, roots),
-        kds=kds,
+        services=read_services(kds=kds, pccs=pccs, pccs_ca=pccs_ca),
         may_fetch=not offline and settings.get("offline") != "true",
     )
     return _connect(agent_url, Court(policies, means), any_software=any_software, forward=forward, as_json=as_json)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cvmproof.appraisal import Appraisal
 from cvmproof.cli.gathering import Gathering, gather
 from cvmproof.collateral.collateral import Collateral
+from cvmproof.collateral.endpoint import Services
 from cvmproof.collateral.keys import Wanted
 from cvmproof.collateral.store import CollateralStore
 from cvmproof.errors import CvmproofError
@@ -22,7 +23,7 @@ class Means:
     trust: TrustRoots
     given: Collateral
     store: CollateralStore
-    kds: str | None
+    services: Services
     may_fetch: bool
 
     def fetch(self, wanted: Sequence[Wanted]) -> None:
@@ -30,7 +31,7 @@ class Means:
         from cvmproof.channel.deadline import wall_clock  # noqa: PLC0415 -- a part of the channel
         from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
 
-        fetch_collateral(self.store, wanted, kds=self.kds, now=wall_clock())
+        fetch_collateral(self.store, wanted, services=self.services, now=wall_clock())
 
 
 class Court:

@@ -11,6 +11,7 @@ from cvmproof.cli.command import settings_of
 from cvmproof.cli.court import Court, Means
 from cvmproof.cli.cvm_demands import DemandOptions, demand_options, read_demands
 from cvmproof.cli.exit_code import ExitCode
+from cvmproof.cli.fetching import read_services
 from cvmproof.cli.forwarding import forward_until_stopped
 from cvmproof.cli.gathering import open_store
 from cvmproof.cli.prism_api import api_command, open_client
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     help="Listen there, and give each connection an attested one of its own, until interrupted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--pccs", metavar="URL", help="Fetch Intel's collateral from this caching service (PCCS).")
+@click.option("--pccs-ca", metavar="FILE", help="CA certificates (PEM) of that service, in place of the system's.")
 @click.option("--kds", metavar="URL", hidden=True, help="Another address of AMD's service.")
 @click.pass_context
 def verify(
@@ -71,6 +74,8 @@ def verify(
     trust: str,
     forward: str | None,
     as_json: bool,
+    pccs: str | None,
+    pccs_ca: str | None,
     kds: str | None,
     **demanded: Unpack[DemandOptions],
 ) -> int:
@@ -90,7 +95,7 @@ def verify(
         trust=roots,
         given=read_certificates(certs),
         store=open_store(Path(collateral) if collateral else None, roots),
-        kds=kds,
+        services=read_services(kds=kds, pccs=pccs, pccs_ca=pccs_ca),
         may_fetch=not offline and settings_of(ctx).get("offline") != "true",
     )
     demands = read_demands(demanded)

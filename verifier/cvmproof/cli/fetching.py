@@ -2,42 +2,49 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock, Timer
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from cvmproof.cli.output import say
+from cvmproof.collateral.endpoint import AMD_KDS, INTEL_PCS, Services
 from cvmproof.collateral.keys import Wanted
 from cvmproof.errors import EndpointError, Misuse
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cvmproof.collateral.kds import Fetched
+    from cvmproof.collateral.service import Fetched
     from cvmproof.collateral.store import CollateralStore
 
 QUIET_FOR = 1.0  # seconds
 
 
+def read_services(*, kds: str | None, pccs: str | None, pccs_ca: str | None = None) -> Services:
+    """Read the options that name other addresses than the vendors' own; None: not given."""
+    return Services(
+        kds=AMD_KDS if kds is None else kds,
+        pccs=INTEL_PCS if pccs is None else pccs,
+        pccs_ca=None if pccs_ca is None else Path(pccs_ca),
+    )
+
+
 def fetch_collateral(
-    store: "CollateralStore", wanted: Sequence[Wanted], *, kds: str | None, now: "datetime"
+    store: "CollateralStore", wanted: Sequence[Wanted], *, services: Services, now: "datetime"
 ) -> "tuple[Fetched, ...]":
-    """Fill a store from AMD's service, or from the one at `kds`.
+    """Fill a store from the vendors' services, or from others.
 
-    Raises CollateralError or EndpointError as the client does, Misuse for an address that is none.
+    Raises CollateralError or EndpointError as the clients do, Misuse for an address that is none.
     """
-    from cvmproof.collateral.kds import KdsClient  # noqa: PLC0415 -- only where something is fetched
+    from cvmproof.collateral import vendors  # noqa: PLC0415 -- only where something is fetched
 
+    try:
+        services.expect_addresses(store.trust)
+    except EndpointError as error:
+        raise Misuse(str(error), category=error.category, hint=error.hint) from error
     with FetchProgress() as progress:
-        try:
-            client = (
-                KdsClient(store, progress=progress.update)
-                if kds is None
-                else KdsClient(store, kds, progress=progress.update)
-            )
-        except EndpointError as error:
-            raise Misuse(str(error), category=error.category, hint=error.hint) from error
-        return client.fetch(wanted, now)
+        return vendors.fetch_wanted(store, wanted, now, services=services, progress=progress.update)
 
 
 class Display(Protocol):

@@ -40,6 +40,8 @@ from cvmproof_formats.evidence import FILE_LIMIT, read_evidence
     help="Which compiled-in root keys to trust.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--pccs", metavar="URL", help="Fetch Intel's collateral from this caching service (PCCS).")
+@click.option("--pccs-ca", metavar="FILE", help="CA certificates (PEM) of that service, in place of the system's.")
 @click.option("--kds", metavar="URL", hidden=True, help="Another address of AMD's service.")
 @click.pass_context
 def verify(
@@ -58,12 +60,14 @@ def verify(
     at: str | None,
     trust: str,
     as_json: bool,
+    pccs: str | None,
+    pccs_ca: str | None,
     kds: str | None,
 ) -> int:
     """Appraise EVIDENCE: an SNP report, with or without a certificate table, or an evidence file; - is stdin.
 
     Certificates and revocation lists come from the evidence (certificates only), --certs and the collateral store; what
-    is still missing is fetched from AMD, unless --offline or a check has failed already.
+    is still missing is fetched from AMD or Intel, unless --offline or a check has failed already.
     """
     settings = settings_of(ctx)
     freshness = read_freshness(nonce=nonce, report_data=report_data, none=no_freshness)
@@ -82,13 +86,14 @@ def verify(
     store = open_store(Path(collateral) if collateral else None, roots)
 
     def fetch(wanted: Sequence[Wanted]) -> None:
-        from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
+        from cvmproof.cli.fetching import fetch_collateral, read_services  # noqa: PLC0415 -- only where it is fetched
         from cvmproof.cli.logs import configure_logging  # noqa: PLC0415 -- nothing but a fetch logs
 
         configure_logging(settings)
         if at is not None:
             say("note: --at is given, and what is missing is fetched as of today; --offline would not")
-        fetch_collateral(store, wanted, kds=kds, now=datetime.now(UTC))
+        services = read_services(kds=kds, pccs=pccs, pccs_ca=pccs_ca)
+        fetch_collateral(store, wanted, services=services, now=datetime.now(UTC))
 
     may_fetch = not offline and settings.get("offline") != "true"
     appraisal, error = gather(case, store, fetch=fetch if may_fetch else None)

@@ -4,7 +4,8 @@ No redirect is followed, nothing compressed is taken, no cookie kept, no credent
 setting read from the environment. Imported only when something is fetched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -16,10 +17,23 @@ from cvmproof.http.failure import untrusted_certificate, why
 from cvmproof.http.retry_after import read_retry_after
 from cvmproof_formats.errors import CollateralError
 
-_LOOKS_RIGHT = (b"\x30", b"-----BEGIN ")  # a DER SEQUENCE, or PEM
+# A DER SEQUENCE, that in hexadecimal, PEM, or JSON.
+_LOOKS_RIGHT = (b"\x30\x82", b"\x30\x81", b"308", b"-----BEGIN ", b"{")
+# Intel says so of evaluation numbers that it no longer serves.
+_NOT_THERE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 
-def download(client: httpx.Client, url: str, *, limit: int, now: datetime, progress: Callable[[int], None]) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """What was answered; names of headers count in either case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def download(
+    client: httpx.Client, url: str, *, limit: int, now: datetime, progress: Callable[[int], None]
+) -> Downloaded:
     """Get one object of at most `limit` bytes; `progress` is told the bytes so far.
 
     Raises CollateralError for an answer that is not the object (NotThereError, TryLaterError where it says so),
@@ -35,13 +49,13 @@ def download(client: httpx.Client, url: str, *, limit: int, now: datetime, progr
     if not body.startswith(_LOOKS_RIGHT):
         kind = response.headers.get("content-type", "no content type")
         raise CollateralError(f"{url}: expected a certificate or a list, got something else ({kind!r:.80})")
-    return body
+    return Downloaded(body=body, headers=response.headers)
 
 
 def _expect_ok(response: httpx.Response, url: str, now: datetime) -> None:
     status = response.status_code
-    if status == HTTPStatus.NOT_FOUND:
-        raise NotThereError(f"{url}: the service has no such object (404)")
+    if status in _NOT_THERE:
+        raise NotThereError(f"{url}: the service has no such object ({status})")
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         wait = read_retry_after(response.headers.get("retry-after", ""), now)
         until = "" if wait is None else f", and asks to wait until {now + timedelta(seconds=wait):%Y-%m-%d %H:%M:%S %Z}"

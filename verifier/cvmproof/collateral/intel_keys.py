@@ -16,7 +16,7 @@ from cvmproof_formats.tdx.signed_json import MAXIMUM_RESPONSE
 from cvmproof_formats.x509 import MAXIMUM_CRL
 
 FMSPC_SIZE: Final = 6  # bytes
-_HIGHEST_NUMBER = 0xFFFFFFFF
+HIGHEST_NUMBER: Final = 0xFFFFFFFF
 _FOLDER = PurePosixPath("intel")
 _SGX, _TDX = "/sgx/certification/v4", "/tdx/certification/v4"
 
@@ -279,5 +279,5 @@ def _expect(value: object, kind: type[StrEnum], what: str) -> None:
 def _expect_issue(issue: Issue) -> None:
     if isinstance(issue, Update):
         return
-    if type(issue) is not int or not 0 <= issue <= _HIGHEST_NUMBER:
-        raise Malformed(f"evaluation number: expected 0 to {_HIGHEST_NUMBER}, got {str(issue)[:20]!r}")
+    if type(issue) is not int or not 0 <= issue <= HIGHEST_NUMBER:
+        raise Malformed(f"evaluation number: expected 0 to {HIGHEST_NUMBER}, got {str(issue)[:20]!r}")

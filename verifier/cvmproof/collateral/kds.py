@@ -1,76 +1,24 @@
-"""AMD's key distribution service (KDS): fills the store with what an appraisal wants, and asks for as little as it can.
+"""AMD's key distribution service (KDS). URLs and answers follow AMD 57230, chapter 4."""
 
-A fetch asks for one object once, however many threads and processes want it; what is fresh is not asked for again,
-what the service does not have is not asked for again for some minutes, a wait it asks for is waited or, where that is
-too long, the fetch ends at once. URLs and answers follow AMD 57230, chapter 4.
-"""
-
-import logging
-import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING
 
-from cvmproof.collateral.answer import NotThereError, TryLaterError
 from cvmproof.collateral.endpoint import AMD_KDS, read_endpoint
-from cvmproof.collateral.keys import VcekKey, Wanted
-from cvmproof.collateral.store import CollateralStore, State, expect_aware
-from cvmproof_formats.errors import Category, CollateralError, Misuse
+from cvmproof.collateral.keys import AmdKey, VcekKey
+from cvmproof.collateral.service import Fetched, Limits, Outcome, Progress, ServiceClient, Session
+from cvmproof.collateral.store import CollateralStore
+from cvmproof_formats.errors import Category, CollateralError
 
-if TYPE_CHECKING:
-    import httpx
+__all__ = ["Fetched", "KdsClient", "Limits", "Outcome", "Progress"]
 
-_log = logging.getLogger(__name__)
-
-# A service that asks for years is asked again after an hour: one request, in a process that lives for months.
-_LONGEST_PAUSE = 3600.0  # seconds
 # Younger than this, a chain is not what makes a leaf's signature fail.
 _CHAIN_SETTLED = timedelta(hours=1)
 
-Progress = Callable[[Wanted, int], None]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Bounds of a client: seconds, except for `attempts` per object and `requests` of the client in its life.
-
-    `limited_wait` is for a 429 that does not say how long: AMD takes about one request in 10 s for the same object.
-    """
-
-    connect: float = 5.0
-    read: float = 10.0
-    deadline: float = 60.0
-    attempts: int = 4
-    first_wait: float = 1.0
-    longest_wait: float = 10.0
-    limited_wait: float = 10.0
-    requests: int = 1_000
-
-
-class Outcome(StrEnum):
-    """What a fetch did for one object."""
-
-    FETCHED = "fetched"
-    KEPT = "kept"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """What a fetch did for one object; `why` says why a refresh failed where the stored one is still good."""
-
-    key: Wanted
-    outcome: Outcome
-    why: str = ""
-
-
-class KdsClient:
-    """Fetches from one service into one store; may be shared by threads."""
+class KdsClient(ServiceClient[AmdKey]):
+    """Fetches chains, revocation lists and VCEKs into one store; may be shared by threads."""
 
     def __init__(
         self,
@@ -86,81 +34,20 @@ class KdsClient:
 
         Raises EndpointError for an address that is not one we go to, Misuse for a file without CA certificates.
         """
-        self._store = store
+        super().__init__(store, ca_file=ca_file, limits=limits, progress=progress, monotonic=monotonic)
         self._endpoint = read_endpoint(base_url, store.trust)
-        # The system's CAs, host names checked: there is no way to ask for less.
-        self._context = _context(ca_file)
-        self._limits = limits or Limits()
-        self._progress = progress
-        self._monotonic = monotonic
-        self._counting = Lock()
-        self._requests = 0
-        self._paused_until = monotonic()
 
-    def fetch(self, wanted: Iterable[Wanted], now: datetime) -> tuple[Fetched, ...]:
-        """Fill the store with these objects and the chains above them, as far as they are not there or are due.
+    def _in_order(self, wanted: Iterable[AmdKey]) -> tuple[AmdKey, ...]:
+        keys = tuple(wanted)
+        return tuple(dict.fromkeys((*(key.chain for key in keys), *keys)))
 
-        An object that is stored and still good is kept when asking again fails. Raises CollateralError after all were
-        tried, for what is not there then; EndpointError at once, for a server that cannot prove its name.
-        """
-        expect_aware(now)
-        ends = self._monotonic() + self._limits.deadline
-        keys = _in_order(wanted)
-        if not any(self._is_due(key, now) for key in keys):
-            return tuple(Fetched(key=key, outcome=Outcome.KEPT) for key in keys)
-        with self._session(now, ends) as session:
-            attempted = self._attempt_all(keys, session)
-        errors = [found for found in attempted.values() if isinstance(found, CollateralError)]
-        if errors:
-            raise _together(errors)
-        return tuple(found for found in attempted.values() if isinstance(found, Fetched))
+    def _url(self, key: AmdKey) -> str:
+        return self._endpoint.url + key.url_path
 
-    @contextmanager
-    def _session(self, now: datetime, ends: float) -> Iterator["_Session"]:
-        from cvmproof.http.client import open_client  # noqa: PLC0415 -- httpx is imported when something is fetched
-
-        def remaining() -> float:
-            return ends - self._monotonic()
-
-        limits = self._limits
-        with open_client(self._context, remaining, connect_timeout=limits.connect, read_timeout=limits.read) as http:
-            yield _Session(http=http, now=now, remaining=remaining)
-
-    def _attempt_all(self, keys: tuple[Wanted, ...], session: "_Session") -> dict[Wanted, Fetched | CollateralError]:
-        attempted: dict[Wanted, Fetched | CollateralError] = {}
-        for key in keys:
-            # Without the chain above it nothing can be verified, and the chain's own failure says it all.
-            if not isinstance(attempted.get(key.chain), CollateralError):
-                attempted[key] = self._attempt(key, session)
-        return attempted
-
-    def _attempt(self, key: Wanted, session: "_Session") -> Fetched | CollateralError:
-        try:
-            return self._fill(key, session)
-        except CollateralError as error:
-            stored = self._store.look(key, session.now)
-            if stored is None or stored.state is not State.FRESH:
-                return error
-            _log.warning("keeping the stored %s: %s", key, error)
-            return Fetched(key=key, outcome=Outcome.KEPT, why=str(error))
-
-    def _fill(self, key: Wanted, session: "_Session") -> Fetched:
-        if self._is_due(key, session.now):
-            with self._store.lock(key, session.remaining()):
-                # Whoever held the lock before has perhaps fetched it.
-                if self._is_due(key, session.now):
-                    self._replace(key, session)
-                    return Fetched(key=key, outcome=Outcome.FETCHED)
-        return Fetched(key=key, outcome=Outcome.KEPT)
-
-    def _is_due(self, key: Wanted, now: datetime) -> bool:
-        stored = self._store.look(key, now)
-        return stored is None or stored.is_due(now)
-
-    def _replace(self, key: Wanted, session: "_Session") -> None:
+    def _replace(self, key: AmdKey, session: Session) -> None:
         self._store.expect_not_absent(key, session.now)
         self._store.expect_chain(key)
-        data = self._get(key, session)
+        data = self._get(key, session).body
         try:
             self._store.put(key, data, session.now)
         except CollateralError as error:
@@ -169,96 +56,10 @@ class KdsClient:
             self._renew_chain(key, session)
             self._store.put(key, data, session.now)
 
-    def _renew_chain(self, key: VcekKey, session: "_Session") -> None:
+    def _renew_chain(self, key: VcekKey, session: Session) -> None:
         """Fetch the chain again: AMD has put a new key under an intermediate's old name before (Genoa, 2022)."""
         chain = key.chain
         with self._store.lock(chain, session.remaining()):
             stored = self._store.look(chain, session.now)
             if stored is None or not timedelta(0) <= session.now - stored.stored < _CHAIN_SETTLED:
-                self._store.put(chain, self._get(chain, session), session.now)
-
-    def _get(self, key: Wanted, session: "_Session") -> bytes:
-        from cvmproof.http.retrying import Waits, retrying  # noqa: PLC0415 -- as in `_session`
-
-        limits = self._limits
-        caller = retrying(
-            Waits(
-                attempts=limits.attempts,
-                deadline=limits.deadline,
-                first=limits.first_wait,
-                longest=limits.longest_wait,
-            )
-        )
-        return caller(lambda error: self._wait_before_next(error, session), self._get_once, key, session)
-
-    def _wait_before_next(self, error: Exception, session: "_Session") -> bool | float:
-        if not isinstance(error, TryLaterError):
-            return False
-        wait = self._limits.limited_wait if error.limited and error.wait is None else error.wait
-        if wait is None:
-            return session.remaining() > self._limits.first_wait
-        # A little longer than asked, so that the pause is over when the wait is.
-        return wait + 0.01 if wait < session.remaining() else False
-
-    def _get_once(self, key: Wanted, session: "_Session") -> bytes:
-        from cvmproof.collateral import download  # noqa: PLC0415 -- as in `_session`
-
-        self._expect_allowed(key, session.now)
-        try:
-            return download.download(
-                session.http,
-                self._endpoint.url + key.url_path,
-                limit=key.size_limit,
-                now=session.now,
-                progress=lambda size: self._progress(key, size) if self._progress else None,
-            )
-        except NotThereError:
-            self._store.note_absent(key, session.now)
-            raise
-        except TryLaterError as error:
-            if error.wait is not None:
-                self._paused_until = self._monotonic() + min(error.wait, _LONGEST_PAUSE)
-            raise
-
-    def _expect_allowed(self, key: Wanted, now: datetime) -> None:
-        pause = self._paused_until - self._monotonic()
-        if pause > 0:
-            until = now + timedelta(seconds=pause)
-            message = f"{key}: the service has asked to wait; not asked again before {until:%Y-%m-%d %H:%M:%S %Z}"
-            raise TryLaterError(message, wait=pause)
-        with self._counting:
-            if self._requests >= self._limits.requests:
-                message = f"{key}: expected at most {self._limits.requests} requests of this client, all are used"
-                raise CollateralError(message, category=Category.RATE_LIMIT)
-            self._requests += 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
-    """One fetch under way: its connection pool, its time, and the seconds it has left."""
-
-    http: "httpx.Client"
-    now: datetime
-    remaining: Callable[[], float]
-
-
-def _context(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise Misuse(f"CA certificates {ca_file}: cannot be read: {error.strerror or error}") from error
-
-
-def _in_order(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
-    """Put chains first, and those that are needed to verify the rest among them."""
-    keys = tuple(wanted)
-    return tuple(dict.fromkeys((*(key.chain for key in keys), *keys)))
-
-
-def _together(errors: list[CollateralError]) -> CollateralError:
-    first = errors[0]
-    if len(errors) == 1:
-        return first
-    together = CollateralError("; ".join(str(error) for error in errors), category=first.category, hint=first.hint)
-    together.__cause__ = first
-    return together
+                self._store.put(chain, self._get(chain, session).body, session.now)
