@@ -12,6 +12,7 @@ from typing import NoReturn
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.claims import Claims
 from cvmproof.errors import Rejected, Undecided
+from cvmproof.high_water import Mark
 from cvmproof.spelling import spell_time
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Category, Misuse
@@ -79,6 +80,8 @@ class Appraisal:
     given: tuple[Answer, ...]
     notes: tuple[str, ...]
     claims: Claims
+    seen: tuple[tuple[str, Mark], ...]
+    """How new the collateral is whose signatures hold, for high-water marks."""
 
     def __post_init__(self, maker: Maker) -> None:
         if maker is not MAKER:

@@ -14,6 +14,7 @@ from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Plan, Verdict
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
+from cvmproof.high_water import HighWater
 from cvmproof.live import Expectation, ExpectedChannel, ExpectedKey
 from cvmproof.policy.policy import Authority, Policy, Revocation
 from cvmproof.report_data.questions import FRESHNESS_QUESTIONS, LIVE_QUESTIONS
@@ -21,7 +22,7 @@ from cvmproof.snp.technology import SEV_SNP
 from cvmproof.tdx.technology import TDX
 from cvmproof.technology import AnyTechnology, Case
 from cvmproof.trust import TrustRoots
-from cvmproof_formats.errors import CvmproofError, Misuse
+from cvmproof_formats.errors import Category, CvmproofError, Misuse
 from cvmproof_formats.evidence import Evidence
 
 __all__ = ["appraise", "verify"]
@@ -65,12 +66,18 @@ def appraise(
     freshness: Expectation,
     now: datetime,
     collateral: Collateral | None = None,
+    high_water: HighWater | None = None,
 ) -> Appraisal:
     """Appraise evidence under every one of the policies at the time `now` (aware).
+
+    With `high_water`, collateral may not be older than what was verified before; None for another time than the
+    present, at which older collateral is what there was.
 
     Raises Misuse for no policy, a naive time or arguments of other types; Malformed for evidence that can't be read.
     """
     _require_arguments(policies, trust, freshness, now)
+    if high_water is not None:
+        high_water.require_trust(trust.name)
     technology = _TECHNOLOGIES[evidence.tee]
     at = now.astimezone(UTC)
     case = technology.read_case(
@@ -80,8 +87,9 @@ def appraise(
         collateral=collateral if collateral is not None else Collateral(),
         freshness=freshness,
         now=at,
+        high_water=high_water,
     )
-    plans = _plans(technology, policies, freshness)
+    plans = _plans(technology, policies, freshness, marked=high_water is not None)
     given = _ask_all(technology, case, plans)
     verdict = _verdict(given, plans)
     accepted = verdict is Verdict.ACCEPTED
@@ -101,6 +109,7 @@ def appraise(
         given=tuple(given),
         notes=(*_notes(evidence), *case.notes),
         claims=case.claims,
+        seen=case.seen,
     )
 
 
@@ -112,22 +121,33 @@ def verify(
     freshness: Expectation,
     now: datetime,
     collateral: Collateral | None = None,
+    high_water: HighWater | None = None,
 ) -> Appraisal:
     """Appraise, and return only if the verdict is accepted.
 
     Raises Rejected or Undecided with the whole appraisal, and what `appraise` raises.
     """
-    appraisal = appraise(evidence, policies=policies, trust=trust, freshness=freshness, now=now, collateral=collateral)
+    appraisal = appraise(
+        evidence,
+        policies=policies,
+        trust=trust,
+        freshness=freshness,
+        now=now,
+        collateral=collateral,
+        high_water=high_water,
+    )
     appraisal.require_accepted(now)
     return appraisal
 
 
 @lru_cache(maxsize=256)
-def plan_for(technology: AnyTechnology, policy: Policy, about: AboutReportData, *, first: bool) -> Plan:
+def plan_for(
+    technology: AnyTechnology, policy: Policy, about: AboutReportData, *, first: bool, marked: bool = False
+) -> Plan:
     """Say what a policy asks; what every policy would ask is asked by the first alone."""
     asked, left_open = [], []
     for question in technology.questions:
-        if (question.rule is None and not first) or _is_beside_the_point(question, about):
+        if (question.rule is None and not first) or _is_beside_the_point(question, about, marked=marked):
             continue
         asked_by = policy.name if question.rule else ""
         if _is_asked(technology, question, policy, about):
@@ -137,8 +157,10 @@ def plan_for(technology: AnyTechnology, policy: Policy, about: AboutReportData, 
     return Plan(asked=tuple(asked), left_open=tuple(left_open))
 
 
-def _is_beside_the_point(question: Question, about: AboutReportData) -> bool:
-    """Tell a question about REPORT_DATA that another expectation than the caller's would ask or leave open."""
+def _is_beside_the_point(question: Question, about: AboutReportData, *, marked: bool) -> bool:
+    """Tell a question that other arguments than the caller's would ask or leave open."""
+    if question.category is Category.ROLLBACK and question.rule is None:
+        return not marked
     return question.id in _ABOUT_IDS and question.id not in about.asked | about.left_open
 
 
@@ -157,11 +179,12 @@ def _is_asked(technology: AnyTechnology, question: Question, policy: Policy, abo
 
 
 def _plans(
-    technology: AnyTechnology, policies: Sequence[Policy], freshness: Expectation
+    technology: AnyTechnology, policies: Sequence[Policy], freshness: Expectation, *, marked: bool
 ) -> tuple[tuple[Policy, Plan], ...]:
     about = _ABOUT_REPORT_DATA[type(freshness)]
     return tuple(
-        (policy, plan_for(technology, policy, about, first=index == 0)) for index, policy in enumerate(policies)
+        (policy, plan_for(technology, policy, about, first=index == 0, marked=marked))
+        for index, policy in enumerate(policies)
     )
 
 

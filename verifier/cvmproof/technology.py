@@ -9,6 +9,7 @@ from cvmproof.appraisal import Pin
 from cvmproof.check import Answer, Question
 from cvmproof.claims import Claims
 from cvmproof.collateral.collateral import Collateral
+from cvmproof.high_water import HighWater, Mark
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
@@ -38,6 +39,10 @@ class Case(Protocol):
         """Name the compiled-in trust set that has the root's key, if one does."""
 
     @property
+    def seen(self) -> tuple[tuple[str, Mark], ...]:
+        """Say how new the collateral is whose signatures hold."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Say what was noticed and decides nothing."""
 
@@ -65,6 +70,7 @@ class ReadCase(Protocol[ReadCase_co]):
         collateral: Collateral,
         freshness: Expectation,
         now: datetime,
+        high_water: HighWater | None,
     ) -> ReadCase_co:
         """Read it."""
 

@@ -5,7 +5,7 @@ only it notices; if there is none, it is decoration.
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tests.verifier.snp.live_faults import LIVE_FAULTS
 from tests.verifier.snp.situation import REPORT_DATA, STRANGER, Situation, attackers_keys
@@ -55,6 +55,7 @@ CHAIN_FAULTS: dict[str, Fault] = {
     "snp.crl.signature": (GOOD, replace(GOOD, crl={"signed_by": ATTACKER.ark})),
     "snp.crl.current": (GOOD, replace(GOOD, crl={"this_update": datetime(2025, 11, 1, tzinfo=UTC)})),
     "snp.crl.revoked": (GOOD, replace(GOOD, crl={"revoked": (ASK_SERIAL,)})),
+    "snp.crl.rollback": (replace(GOOD, seen_before=timedelta()), replace(GOOD, seen_before=timedelta(seconds=1))),
     "policy.tee": (GOOD, replace(GOOD, takes_snp=False)),
 }
 

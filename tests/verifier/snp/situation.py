@@ -9,6 +9,7 @@ Each field states one thing; what is not stated is as AMD has it. Everything is 
 attacker's keys are those of another product line: public, and no root of this one.
 """
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from cvmproof.appraisal import Appraisal
 from cvmproof.appraise import appraise
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.freshness import ExpectedReportData
+from cvmproof.high_water import HighWater, Mark, crl_name
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.reading import builtin_bytes, read_policy
@@ -32,7 +34,7 @@ from cvmproof_formats.errors import Category
 from cvmproof_formats.evidence import Evidence
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.tcb import Tcb
-from cvmproof_formats.x509 import Extension
+from cvmproof_formats.x509 import Extension, read_certificate
 from cvmproof_simulator.ca import AmdCa, CaChanges, CertificateChanges
 from cvmproof_simulator.keys import CaKeys, checked_in_keys
 from cvmproof_simulator.psp import SIMULATED_CSP, ReportFields, SoftwarePsp, derive_key, spki_of
@@ -119,6 +121,8 @@ class Situation:
     freshness: Expectation = field(default_factory=lambda: ExpectedReportData(REPORT_DATA))
     now: datetime = NOW
     trust: str = "simulated"
+    seen_before: timedelta | None = None
+    """How much newer than this revocation list the newest was that was ever seen; None: nothing is remembered."""
 
     @property
     def authorities(self) -> AmdCa:
@@ -188,7 +192,17 @@ class Situation:
             freshness=self.freshness,
             now=self.now,
             collateral=self.collateral,
+            high_water=self.high_water,
         )
+
+    @property
+    def high_water(self) -> HighWater | None:
+        """What is remembered."""
+        if self.seen_before is None:
+            return None
+        pin = hashlib.sha256(read_certificate(self.authorities.ark).spki).digest()
+        mark = Mark(number=0, issued=self.crl.get("this_update", ISSUED) + self.seen_before)
+        return HighWater(trust=self.trust, marks={f"{crl_name(pin)} {self.key.value.lower()}": mark})
 
 
 def attackers_keys(product: ProductLine) -> CaKeys:

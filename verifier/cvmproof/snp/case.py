@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral
+from cvmproof.high_water import HighWater, Mark, crl_name
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.snp_rules import SnpRules
@@ -36,6 +38,7 @@ class SnpCase:
     freshness: Expectation
     now: datetime
     policy: Policy
+    high_water: HighWater | None = None
     rules: SnpRules = field(init=False)
     report_data: bytes = field(init=False)
 
@@ -53,6 +56,18 @@ class SnpCase:
     def root_pinned_in(self) -> str | None:
         """Name the compiled-in trust set that has the root's key, if one does."""
         return self.chain.root_pinned_in
+
+    @property
+    def mark(self) -> tuple[str, Mark] | None:
+        """Say how new the newest revocation list is that the root signed, under the name of its high-water mark."""
+        return _mark(self.crls, self.chain, self.signing_key)
+
+    @property
+    def seen(self) -> tuple[tuple[str, Mark], ...]:
+        """Say how new the revocation list is, if it is that of a root of this trust set."""
+        mark = self.mark
+        trusted = self.chain.root_pinned_in == self.trust.name and not self.chain.root_signature_problem
+        return (mark,) if mark and trusted else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,6 +103,7 @@ def read_case(
     collateral: Collateral,
     freshness: Expectation,
     now: datetime,
+    high_water: HighWater | None = None,
 ) -> SnpCase:
     """Read a report and choose the chain to examine.
 
@@ -109,6 +125,7 @@ def read_case(
         freshness=freshness,
         now=now,
         policy=policy,
+        high_water=high_water,
     )
 
 
@@ -120,3 +137,12 @@ def _part(report: AttestationReport) -> Part | None:
 
 def _product_of_key(chain: Chain) -> ProductLine | None:
     return chain.vek.product if chain.vek else None
+
+
+@lru_cache(maxsize=256)
+def _mark(crls: tuple[RevocationList, ...], chain: Chain, key: KeyKind) -> tuple[str, Mark] | None:
+    """Marks go by root and by the kind of key: AMD keeps a list for each."""
+    dates = [one.crl.this_update for one in crls if one.crl and not one.problem]
+    if not dates:
+        return None
+    return f"{crl_name(chain.root_key_sha256)} {key.value.lower()}", Mark(number=0, issued=max(dates))

@@ -201,6 +201,16 @@ def crl_revoked(case: SnpCase) -> Answer:
     return passed(expected, expected) if _readable(case.crls) else undecided(expected, Absent(_AUTHENTIC))
 
 
+@answers("snp.crl.rollback")
+def crl_rollback(case: SnpCase) -> Answer:
+    """The newest list that the root signed may not be older than one seen before; none at all is for other checks."""
+    found, marks = case.mark, case.high_water
+    if marks is None or found is None:
+        return passed("a list as new as any before", "none to compare")
+    name, mark = found
+    return require(not marks.is_older(name, mark), ("as new as", str(marks.marks.get(name, mark))), str(mark))
+
+
 @answers("snp.signature.key")
 def signature_key(case: SnpCase) -> Answer:
     """The host may not have masked the chip's key."""

@@ -97,6 +97,12 @@ CHAIN_QUESTIONS = (
     _ask(
         "snp.crl.revoked", Category.REVOKED, "AMD has withdrawn the certificate", "RFC 5280 section 5.3", "revocation"
     ),
+    _ask(
+        "snp.crl.rollback",
+        Category.ROLLBACK,
+        "a newer revocation list was seen before, and this one may not know what that one revoked",
+        "docs/collateral.md, high-water marks",
+    ),
 )
 
 REPORT_QUESTIONS = (

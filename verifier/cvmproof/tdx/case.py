@@ -1,12 +1,15 @@
 """One case of TDX evidence, everything read that the questions are about."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 
 from cvmproof.claims import TdxClaims
 from cvmproof.collateral.collateral import Collateral
+from cvmproof.high_water import QE_IDENTITY_NAME, HighWater, Mark, crl_name, tcb_info_name
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.tdx_rules import TdxRules
@@ -49,6 +52,7 @@ class TdxCase:
     freshness: Expectation
     now: datetime
     policy: Policy
+    high_water: HighWater | None = None
     body: TdBody = field(init=False)
     report_data: bytes = field(init=False)
     rules: TdxRules = field(init=False)
@@ -73,6 +77,23 @@ class TdxCase:
     def root_pinned_in(self) -> str | None:
         """Name the compiled-in trust set that has the root's key, if one does."""
         return self.chain.root_pinned_in
+
+    @property
+    def marks(self) -> Mapping[str, tuple[str, Mark]]:
+        """Name how new the collateral is whose signatures hold, each thing under the id of the check about it."""
+        return _marks(self.chain, self.tcb_info, self.qe_identity, self.root_crls, self.pck_crls)
+
+    @property
+    def seen(self) -> tuple[tuple[str, Mark], ...]:
+        """Say how new the collateral is, if it is that of a root of this trust set."""
+        chain, signer = self.chain, self.signer
+        trusted = chain.root_pinned_in == self.trust.name and not chain.root_signature_problem
+        if not trusted:
+            return ()
+        signed = signer is not None and not signer.problem and not signer.signature_problem
+        sound = not chain.authority_problem and not chain.authority_signature_problem
+        needs = {"tdx.tcb_info.rollback": signed, "tdx.qe_identity.rollback": signed, "tdx.pck_crl.rollback": sound}
+        return tuple(mark for check, mark in self.marks.items() if needs.get(check, True))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -112,6 +133,7 @@ def read_case(
     collateral: Collateral,
     freshness: Expectation,
     now: datetime,
+    high_water: HighWater | None = None,
 ) -> TdxCase:
     """Read a quote, its chain, and choose the collateral to examine it by.
 
@@ -138,6 +160,7 @@ def read_case(
         freshness=freshness,
         now=now,
         policy=policy,
+        high_water=high_water,
     )
 
 
@@ -172,3 +195,31 @@ def _lists(crls: tuple[bytes, ...], authority: Certificate) -> Lists:
     """Examine the revocation lists of one authority; those of others are passed over, unreadable ones are not."""
     examined = (examine_crl(data, authority) for data in crls)
     return tuple(one for one in examined if one.crl is None or one.crl.issuer == authority.subject)
+
+
+@lru_cache(maxsize=256)
+def _marks(
+    chain: PckChain,
+    tcb_info: SignedInfo[TcbInfo] | None,
+    qe_identity: SignedInfo[QeIdentity] | None,
+    root_crls: Lists,
+    pck_crls: Lists,
+) -> Mapping[str, tuple[str, Mark]]:
+    found: dict[str, tuple[str, Mark]] = {}
+    if tcb_info and tcb_info.info and not tcb_info.signature_problem:
+        info = tcb_info.info
+        mark = Mark(number=info.evaluation_number, issued=info.issue_date)
+        found["tdx.tcb_info.rollback"] = (tcb_info_name(info.fmspc), mark)
+    if qe_identity and qe_identity.info and not qe_identity.signature_problem:
+        identity = qe_identity.info
+        mark = Mark(number=identity.evaluation_number, issued=identity.issue_date)
+        found["tdx.qe_identity.rollback"] = (QE_IDENTITY_NAME, mark)
+    for check, lists, authority in (
+        ("tdx.root_crl.rollback", root_crls, chain.root),
+        ("tdx.pck_crl.rollback", pck_crls, chain.authority),
+    ):
+        dates = [one.crl.this_update for one in lists if one.crl and not one.problem]
+        if dates:
+            name = crl_name(hashlib.sha256(authority.spki).digest())
+            found[check] = (name, Mark(number=0, issued=max(dates)))
+    return MappingProxyType(found)

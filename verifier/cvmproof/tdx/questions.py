@@ -81,6 +81,20 @@ REVOCATION_QUESTIONS = (
     ),
 )
 
+_SEEN = "docs/collateral.md, high-water marks"
+
+ROLLBACK_QUESTIONS = (
+    _ask("tdx.root_crl.rollback", Category.ROLLBACK, "a newer revocation list of the root was seen before", _SEEN),
+    _ask("tdx.pck_crl.rollback", Category.ROLLBACK, "a newer revocation list of the PCK CA was seen before", _SEEN),
+    _ask("tdx.tcb_info.rollback", Category.ROLLBACK, "newer TCB info was seen before, which may say otherwise", _SEEN),
+    _ask(
+        "tdx.qe_identity.rollback",
+        Category.ROLLBACK,
+        "a newer QE identity was seen before, which may say otherwise",
+        _SEEN,
+    ),
+)
+
 QUOTE_QUESTIONS = (
     _ask(
         "tdx.qe.signature",
@@ -354,6 +368,7 @@ ATTRIBUTE_QUESTIONS = (
 TDX_QUESTIONS = (
     *CHAIN_QUESTIONS,
     *REVOCATION_QUESTIONS,
+    *ROLLBACK_QUESTIONS,
     *QUOTE_QUESTIONS,
     *COLLATERAL_QUESTIONS,
     *ENCLAVE_QUESTIONS,

@@ -1,11 +1,13 @@
 """Answers about what Intel signs on platforms and enclaves, and about what state the TCB is in by it."""
 
 from datetime import timedelta
+from functools import partial
 
 from cvmproof.check import Absent, Answer, failed, passed, require, undecided
 from cvmproof.policy.values import ANY
 from cvmproof.tdx.answering import answers
 from cvmproof.tdx.case import TdxCase
+from cvmproof.tdx.questions import ROLLBACK_QUESTIONS
 from cvmproof.tdx.quote_answers import NO_QE_IDENTITY, NO_TCB_INFO, identity_of, info_of
 from cvmproof.tdx.signed_info import SignedInfo
 from cvmproof.tdx.tcb import TdRating
@@ -163,6 +165,19 @@ def module_svn(case: TdxCase) -> Answer:
         return failed(("a TDX module of", ", ".join(minimums) if minimums is not ANY else "none"), name)
     minimum = minimums[name]
     return require(minimum is ANY or svn.module_svn >= minimum, (name, "at least", minimum), svn.module_svn)
+
+
+def not_rolled_back(check: str, case: TdxCase) -> Answer:
+    """What is used may not be older than what was verified before; what is not there is for other checks."""
+    found, marks = case.marks.get(check), case.high_water
+    if marks is None or found is None:
+        return passed("as new as any before", "none to compare")
+    name, mark = found
+    return require(not marks.is_older(name, mark), ("as new as", str(marks.marks.get(name, mark))), str(mark))
+
+
+for _question in ROLLBACK_QUESTIONS:
+    answers(_question.id)(partial(not_rolled_back, _question.id))
 
 
 def _is_signed(case: TdxCase, one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absent: Absent) -> Answer:
