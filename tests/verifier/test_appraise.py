@@ -1,11 +1,12 @@
 """The appraisal as a whole: every question counts, nothing is accepted by accident, and what a verdict carries."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.verifier.snp.faults import FAULTS, LEAVES_UNDECIDED, VLEK
+from tests.verifier.snp.faults import FAULTS, VLEK
 from tests.verifier.snp.situation import (
     ISSUED,
     NOW,
@@ -16,10 +17,12 @@ from tests.verifier.snp.situation import (
     ids_of_open,
     policy_of,
 )
+from tests.verifier.sweeps import SWEEPS, Sweep
 
-from cvmproof.appraisal import Assurance, Pin, Verdict
-from cvmproof.appraise import appraise, verify
+from cvmproof.appraisal import Appraisal, Assurance, Pin, Verdict
+from cvmproof.appraise import _TECHNOLOGIES, appraise, verify
 from cvmproof.check import Answer, Outcome, passed
+from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Crl
 from cvmproof.errors import Rejected, Undecided
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
@@ -27,7 +30,6 @@ from cvmproof.policy.policy import Authority
 from cvmproof.policy.reading import builtin_policy, read_policy
 from cvmproof.snp.answering import ANSWERS
 from cvmproof.snp.case import SnpCase
-from cvmproof.snp.questions import SNP_QUESTIONS
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Category, CvmproofError, Malformed, Misuse
@@ -35,7 +37,6 @@ from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT
 
 GOOD = Situation()
-QUESTIONS = {question.id: question for question in SNP_QUESTIONS}
 
 # What a check that does not do its work might give back instead of an answer.
 NO_ANSWERS: dict[str, object] = {
@@ -49,64 +50,97 @@ NO_ANSWERS: dict[str, object] = {
 }
 
 
-def yes(_: SnpCase) -> Answer:
+def yes(_: object) -> Answer:
     return passed("", "")
 
 
-def breaking(_: SnpCase) -> Answer:
+def breaking(_: object) -> Answer:
     raise RuntimeError("out of order")
 
 
-def giving(value: object) -> Callable[[SnpCase], object]:
+def giving(value: object) -> Callable[[object], object]:
     return lambda _: value
+
+
+def snp_claims(appraisal: Appraisal) -> SnpClaims:
+    assert isinstance(appraisal.claims, SnpClaims)
+    return appraisal.claims
 
 
 # --- every question counts: design 8.3 -------------------------------------------------------------------------------
 
 
-def test_every_question_has_a_situation_that_it_alone_refuses() -> None:
-    assert FAULTS.keys() == QUESTIONS.keys()
+def each(leave_out: Callable[[Sweep], AbstractSet[str]] = lambda _: frozenset()) -> pytest.MarkDecorator:
+    """Every question of every technology, but these."""
+    cases = [
+        pytest.param(sweep, question, id=f"{tee} {question}")
+        for tee, sweep in SWEEPS.items()
+        for question in sweep.questions
+        if question not in leave_out(sweep)
+    ]
+    return pytest.mark.parametrize(("sweep", "question"), cases)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_the_twin_of_each_fault_is_accepted(question: str) -> None:
-    twin, _ = FAULTS[question]
+every_question = each()
+each_alone = each(lambda sweep: sweep.never_alone)
+
+
+def test_every_technology_that_can_be_appraised_is_swept() -> None:
+    assert SWEEPS.keys() == _TECHNOLOGIES.keys() == set(Tee)
+    assert all(SWEEPS[tee].technology is technology for tee, technology in _TECHNOLOGIES.items())
+
+
+@pytest.mark.parametrize("sweep", SWEEPS.values(), ids=SWEEPS)
+def test_every_question_has_a_situation_that_it_alone_refuses(sweep: Sweep) -> None:
+    assert sweep.faults.keys() == sweep.questions.keys() - sweep.never_alone
+
+
+def test_the_list_of_questions_that_never_say_no_alone_only_shrinks() -> None:
+    assert SWEEPS[Tee.SEV_SNP].never_alone == frozenset()
+    assert SWEEPS[Tee.TDX].never_alone <= {"tdx.tcb_info.form", "tdx.qe_identity.form", "tdx.module.identity"}
+
+
+@each_alone
+def test_the_twin_of_each_fault_is_accepted(sweep: Sweep, question: str) -> None:
+    twin, _ = sweep.faults[question]
     appraisal = twin.appraise()
     assert ids_of_no(appraisal) + ids_of_open(appraisal) == []
     assert appraisal.verdict is Verdict.ACCEPTED
 
 
-@pytest.mark.parametrize("question", QUESTIONS.keys() - LEAVES_UNDECIDED)
-def test_a_fault_is_refused_by_its_question_alone(question: str) -> None:
-    _, faulty = FAULTS[question]
+@each(lambda sweep: sweep.never_alone | sweep.leaves_undecided)
+def test_a_fault_is_refused_by_its_question_alone(sweep: Sweep, question: str) -> None:
+    _, faulty = sweep.faults[question]
     appraisal = faulty.appraise()
     assert appraisal.verdict is Verdict.REJECTED
     assert (ids_of_no(appraisal), ids_of_open(appraisal)) == ([question], [])
-    assert categories(appraisal) == {QUESTIONS[question].category}
+    assert categories(appraisal) == {sweep.questions[question].category}
 
 
-@pytest.mark.parametrize("question", LEAVES_UNDECIDED)
-def test_a_fault_leaves_its_question_alone_undecided(question: str) -> None:
-    _, faulty = FAULTS[question]
+@each(lambda sweep: sweep.questions.keys() - sweep.leaves_undecided)
+def test_a_fault_leaves_its_question_alone_undecided(sweep: Sweep, question: str) -> None:
+    _, faulty = sweep.faults[question]
     appraisal = faulty.appraise()
     assert appraisal.verdict is Verdict.UNDECIDED
     assert (ids_of_no(appraisal), ids_of_open(appraisal)) == ([], [question])
-    assert categories(appraisal) == {QUESTIONS[question].category}
+    assert categories(appraisal) == {sweep.questions[question].category}
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_without_that_question_the_fault_would_be_accepted(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, faulty = FAULTS[question]
-    monkeypatch.setitem(ANSWERS, question, yes)
+@each_alone
+def test_without_that_question_the_fault_would_be_accepted(
+    sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, faulty = sweep.faults[question]
+    monkeypatch.setitem(sweep.technology.answers, question, yes)
     assert faulty.appraise().verdict is Verdict.ACCEPTED
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@every_question
 def test_ac_090_a_check_that_raises_is_our_error_and_never_accepted(
-    question: str, monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twin, _ = FAULTS[question]
-    monkeypatch.setitem(ANSWERS, question, breaking)
+    twin = sweep.asking(question)
+    monkeypatch.setitem(sweep.technology.answers, question, breaking)
     appraisal = twin.appraise()
     assert appraisal.verdict is Verdict.REJECTED
     assert ids_of_no(appraisal) == [question]
@@ -131,46 +165,47 @@ def test_ac_090_whatever_a_check_raises_the_other_checks_are_asked(
     assert caught.value.category is Category.INTERNAL
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@every_question
 def test_ac_089_a_check_that_vanishes_is_our_error_and_never_accepted(
-    question: str, monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twin, _ = FAULTS[question]
-    monkeypatch.delitem(ANSWERS, question)
+    twin = sweep.asking(question)
+    monkeypatch.delitem(sweep.technology.answers, question)
     appraisal = twin.appraise()
     assert appraisal.verdict is Verdict.REJECTED
     assert categories(appraisal) == {Category.INTERNAL}
 
 
-@pytest.mark.parametrize("value", NO_ANSWERS)
-@pytest.mark.parametrize("question", QUESTIONS)
+@every_question
 def test_ac_089_what_is_no_answer_is_our_error_and_never_accepted(
-    question: str, value: str, monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twin, _ = FAULTS[question]
-    monkeypatch.setitem(ANSWERS, question, giving(NO_ANSWERS[value]))
-    appraisal = twin.appraise()
-    assert appraisal.verdict is Verdict.REJECTED
-    assert ids_of_no(appraisal) == [question]
-    assert categories(appraisal) == {Category.INTERNAL}
+    twin = sweep.asking(question)
+    for name, value in NO_ANSWERS.items():
+        monkeypatch.setitem(sweep.technology.answers, question, giving(value))
+        appraisal = twin.appraise()
+        assert appraisal.verdict is Verdict.REJECTED, name
+        assert ids_of_no(appraisal) == [question], name
+        assert categories(appraisal) == {Category.INTERNAL}, name
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNCONSTRAINED, Outcome.NOT_APPLICABLE])
-@pytest.mark.parametrize("question", QUESTIONS)
+@every_question
 def test_ac_089_a_question_that_was_asked_can_not_be_waved_through(
-    question: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twin, _ = FAULTS[question]
-    monkeypatch.setitem(ANSWERS, question, giving(Answer(outcome, "", "")))
-    with pytest.raises(CvmproofError, match=r"not what was asked for|an answer") as caught:
-        twin.appraise().require_accepted(NOW)
-    assert caught.value.category is Category.INTERNAL
+    twin = sweep.asking(question)
+    for outcome in (Outcome.UNCONSTRAINED, Outcome.NOT_APPLICABLE):
+        monkeypatch.setitem(sweep.technology.answers, question, giving(Answer(outcome, "", "")))
+        with pytest.raises(CvmproofError, match=r"not what was asked for|an answer") as caught:
+            twin.appraise().require_accepted(NOW)
+        assert caught.value.category is Category.INTERNAL
 
 
-def test_everything_that_can_be_asked_is_asked_by_the_most_demanding_policy() -> None:
-    twins = [twin for twin, _ in FAULTS.values()]
+@pytest.mark.parametrize("sweep", SWEEPS.values(), ids=SWEEPS)
+def test_everything_that_can_be_asked_is_asked_by_the_most_demanding_policy(sweep: Sweep) -> None:
+    twins = [twin for twin, _ in sweep.faults.values()]
     asked = {check.id for twin in twins for check in twin.appraise().checks if check.outcome is Outcome.PASS}
-    assert asked == QUESTIONS.keys()
+    assert asked == sweep.questions.keys()
 
 
 # --- what is missing leaves it undecided -----------------------------------------------------------------------------
@@ -229,8 +264,8 @@ def test_a_version_2_report_without_certificate_leaves_its_product_line_undecide
     assert {"snp.product", "snp.tcb.layout", "snp.tcb.floor.reported", "snp.mitigations.launch"} <= set(
         ids_of_open(found)
     )
-    assert found.claims.product is None
-    assert found.claims.tcb(found.claims.report.reported_tcb) is None
+    assert snp_claims(found).product is None
+    assert snp_claims(found).tcb(snp_claims(found).report.reported_tcb) is None
 
 
 def test_a_no_outweighs_what_is_missing() -> None:
@@ -307,11 +342,10 @@ def test_every_simulated_machine_is_accepted_as_genuine(product: ProductLine, ke
         assert ids_of_no(appraisal) == ["snp.vek.product"]
         return
     assert appraisal.verdict is Verdict.ACCEPTED
-    assert (appraisal.claims.product, appraisal.claims.key) == (product, key)
-    assert appraisal.claims.part is None if version == 2 else appraisal.claims.part is not None
-    assert str(appraisal.claims.tcb(appraisal.claims.report.reported_tcb)) == str(
-        Situation(product=product).psp.reported_tcb
-    )
+    claims = snp_claims(appraisal)
+    assert (claims.product, claims.key) == (product, key)
+    assert claims.part is None if version == 2 else claims.part is not None
+    assert str(claims.tcb(claims.report.reported_tcb)) == str(Situation(product=product).psp.reported_tcb)
 
 
 def test_a_simulated_machine_is_said_to_be_one() -> None:
@@ -376,11 +410,11 @@ def test_time_is_taken_in_any_zone_and_kept_in_utc() -> None:
     [
         ({}, Pin.NONE),
         ({"chip_ids": [GOOD.psp.chip_id.hex()]}, Pin.MACHINE),
-        ({"report_ids": [GOOD.appraise().claims.report.report_id.hex()]}, Pin.INSTANCE),
+        ({"report_ids": [snp_claims(GOOD.appraise()).report.report_id.hex()]}, Pin.INSTANCE),
         (
             {
                 "chip_ids": [GOOD.psp.chip_id.hex()],
-                "report_ids": [GOOD.appraise().claims.report.report_id.hex()],
+                "report_ids": [snp_claims(GOOD.appraise()).report.report_id.hex()],
             },
             Pin.INSTANCE,
         ),
