@@ -195,6 +195,6 @@ def test_the_example_program_acts_on_the_verdicts(folder: Path, root: Path) -> N
     assert b"rejected: DEBUG" in evil.stdout
 
 
-@pytest.mark.parametrize("name", ["floor.toml", "image.toml", "provider.toml"])
+@pytest.mark.parametrize("name", ["floor.toml", "image.toml", "provider.toml", "td.toml"])
 def test_the_example_policies_are_valid(folder: Path, root: Path, name: str) -> None:
     assert run(folder, str(SCRIPTS / "cvmproof"), "policy", "check", str(root / "examples" / name)).returncode == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from cvmproof.appraisal import Pin, Verdict
 from cvmproof.policy.looser import looser_rules
 from cvmproof.policy.pinning import pin_policy
 from cvmproof.policy.policy import Authority
+from cvmproof.policy.reading import read_policy
 from cvmproof_formats.errors import Category
 from cvmproof_formats.tdx.hierarchy import Ca
 from cvmproof_formats.tdx.tcb_status import TcbStatus
@@ -97,6 +99,16 @@ def test_recommended_needs_the_revocation_lists() -> None:
     assert ids_of_open(appraisal)
 
 
+@pytest.mark.parametrize("name", ["td.toml", "floor.toml"])
+def test_the_examples_take_the_simulated_td_and_no_other_software(root: Path, name: str) -> None:
+    example = read_policy((root / "examples" / name).read_bytes(), name=name)
+    assert example.constrains_software
+    assert Situation().appraise(example).verdict is Verdict.ACCEPTED
+    for register in ("mr_td", "rtmr1", "rtmr2"):
+        other = Situation(quote={register: b"\1" * 48}).appraise(example)  # type: ignore[misc]  # each is one of a quote's
+        assert (ids_of_no(other), categories(other)) == ([f"tdx.{register}"], {Category.MEASUREMENT})
+
+
 # --- genuine ---------------------------------------------------------------------------------------------------------
 
 
@@ -135,7 +147,7 @@ MACHINE = Situation().platform
 
 @pytest.mark.parametrize("named", [{"ppids": MACHINE.ppid}, {"platform_instance_ids": MACHINE.instance_id}])
 def test_a_pinned_machine_is_taken_and_another_is_not_ac_046(named: dict[str, bytes]) -> None:
-    pin = pin_policy(name="pin", authority=Authority.OPERATOR, **{name: [value] for name in named})
+    pin = pin_policy(name="pin", authority=Authority.OPERATOR, **{name: [value] for name, value in named.items()})
     accepted = Situation().appraise(pin)
     assert (accepted.verdict, accepted.identity_pinned) == (Verdict.ACCEPTED, Pin.MACHINE)
     another = Situation(machine={"secret": b"another"}).appraise(pin)
