@@ -15,7 +15,7 @@ from typing import Final
 
 from cvmproof_agent.collecting import collect
 from cvmproof_agent.device import Device
-from cvmproof_formats.binding import NONCE_SIZE
+from cvmproof_formats.binding import NONCE_SIZE, Tee
 from cvmproof_formats.errors import CvmproofError
 
 # Linux: sev-guest, tdx-guest and TPM character devices, and the configfs-tsm folder (Documentation/ABI/testing).
@@ -49,18 +49,18 @@ class Finding:
 
 
 def examine_device(open_it: Callable[[], Device]) -> Finding:
-    """Ask the device for a report and hold it to what was asked."""
+    """Ask the device for a report or quote and hold it to what was asked."""
     try:
         device = open_it()
         try:
             started = time.monotonic()
-            collect(device, nonce=bytes(NONCE_SIZE))
+            kind = "quote" if collect(device, nonce=bytes(NONCE_SIZE)).tee is Tee.TDX else "report"
             seconds = time.monotonic() - started
         finally:
             device.close()
     except CvmproofError as error:
         return Finding(id="device", outcome=Outcome.FAIL, message=str(error), hint=error.hint)
-    return Finding(id="device", outcome=Outcome.OK, message=f"{device.name}: a report in {1000 * seconds:.0f} ms")
+    return Finding(id="device", outcome=Outcome.OK, message=f"{device.name}: a {kind} in {1000 * seconds:.0f} ms")
 
 
 def examine_guest(root: Path) -> tuple[Finding, ...]:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 from cvmproof_agent.device import Device
-from cvmproof_agent.report_check import require_what_was_asked
+from cvmproof_agent.report_check import what_was_asked
 from cvmproof_formats.errors import DeviceError
 from cvmproof_formats.evidence_fields import CERTIFICATE_COUNT_LIMIT, EVENT_LOG_LIMIT, REPORT_LIMIT, Evidence
 
@@ -12,12 +12,11 @@ _log = logging.getLogger(__name__)
 
 
 def gather(device: Device, report_data: bytes, labels: Evidence, *, event_log: bool = False) -> Evidence:
-    """Get evidence whose report is over 64 bytes of report data; `labels` say what those bytes commit to.
+    """Get evidence whose report or quote is over 64 bytes of report data; `labels` say what those bytes commit to.
 
     Raises DeviceError where the device can't, or returns something else than it was asked for.
     """
-    report = device.report(report_data)
-    require_what_was_asked(device, report, report_data)
+    report = what_was_asked(device, device.report(report_data), report_data)
     log = read_event_log(device) if event_log else None
     return replace(labels, report=report, certificates=_certificates(device, report), event_log=log)
 

@@ -103,7 +103,7 @@ class Attestation:
         except CvmproofError as error:
             _abort(context, error)
         for offset in range(0, len(log), CHUNK_SIZE):
-            yield attestation_pb2.EventLogChunk(data=log[offset : offset + CHUNK_SIZE])
+            yield attestation_pb2.EventLogChunk(data=log[offset : offset + CHUNK_SIZE], size=len(log))
 
 
 class _Call:

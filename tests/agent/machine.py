@@ -19,11 +19,13 @@ from OpenSSL import SSL
 from OpenSSL._util import lib
 
 from cvmproof_agent import open_device
+from cvmproof_agent.device import Device
 from cvmproof_agent.limits import Limits
 from cvmproof_agent.serve import Agent
 from cvmproof_formats.binding import EKM_SIZE, EXPORTER_LABEL, Role, Tee, channel_report_data
 from cvmproof_formats.frames import ANSWER_LIMIT, REQUEST_LIMIT, read_frame, write_frame
 from cvmproof_formats.snp.report import read_report
+from cvmproof_formats.tdx.quote import read_quote
 from cvmproof_formats.tls import ALPN_ATTESTED, SERVER_NAME, leaf_spki
 from cvmproof_protos.v1.attestation_pb2 import AttestedAnswer, AttestedRequest
 
@@ -40,6 +42,9 @@ QUICK = Limits(
     stop_seconds=3.0,
 )
 SOON = 10.0  # seconds that nothing here may take on a busy machine
+
+
+SIMULATED = {Tee.SEV_SNP: "simulated:snp", Tee.TDX: "simulated:tdx"}
 
 
 @dataclass(eq=False)
@@ -59,7 +64,7 @@ class FakeDevice:
     def report(self, report_data: bytes) -> bytes:
         self.asked.append(report_data)
         self.before()
-        return self.change(open_device("simulated:snp").report(report_data))
+        return self.change(open_device(SIMULATED[self.tee]).report(report_data))
 
     def certificates(self) -> tuple[bytes, ...]:
         return self.host_certificates
@@ -131,9 +136,9 @@ class Client:
     def answer(self) -> AttestedAnswer:
         return AttestedAnswer.FromString(read_frame(self.tls.recv, limit=ANSWER_LIMIT))
 
-    def expected(self, nonce: bytes) -> bytes:
+    def expected(self, nonce: bytes, tee: Tee = Tee.SEV_SNP) -> bytes:
         """REPORT_DATA of channel-bound evidence on this connection."""
-        return channel_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=nonce, spki=self.spki, ekm=self.ekm(nonce))
+        return channel_report_data(role=Role.SERVER, tee=tee, nonce=nonce, spki=self.spki, ekm=self.ekm(nonce))
 
     def end(self, within: float = SOON) -> bytes:
         """What still comes until the agent closes; fails where it doesn't."""
@@ -152,7 +157,7 @@ class Client:
 
 @contextmanager
 def serving(
-    device: FakeDevice | None = None, *, user_socket: Path | None = None, metrics_at: str | None = None, **limits: float
+    device: Device | None = None, *, user_socket: Path | None = None, metrics_at: str | None = None, **limits: float
 ) -> Iterator[Agent]:
     """An agent with quick limits, changed as a test says."""
     with Agent(
@@ -221,6 +226,8 @@ def unary(channel: grpc.Channel, path: str) -> "grpc.UnaryUnaryMultiCallable[byt
 def report_data(answer: AttestedAnswer) -> bytes:
     """REPORT_DATA of the evidence in an answer."""
     assert answer.HasField("evidence"), answer.refusal
+    if answer.evidence.tee == Tee.TDX:
+        return read_quote(answer.evidence.report).body.report_data
     return read_report(answer.evidence.report).report_data
 
 

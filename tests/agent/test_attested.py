@@ -6,10 +6,13 @@ import time
 
 import pytest
 from OpenSSL import SSL
-from tests.agent.machine import Client, FakeDevice, report_data, serving
+from tests.agent.machine import SIMULATED, Client, FakeDevice, report_data, serving
 
+from cvmproof_agent import open_device
 from cvmproof_formats.binding import Role, Tee, key_report_data, nonce_report_data
 from cvmproof_formats.frames import write_frame
+from cvmproof_formats.tdx.event_log import read_event_log
+from cvmproof_formats.tdx.quote import read_quote
 from cvmproof_protos.v1.attestation_pb2 import AttestedAnswer, AttestedRequest
 
 NONCE = bytes(range(32))
@@ -20,10 +23,12 @@ def refusal(answer: AttestedAnswer) -> tuple[str, str]:
     return answer.refusal.category, answer.refusal.message
 
 
-def test_evidence_is_bound_to_nonce_key_and_session() -> None:
-    with serving() as agent, Client(agent.address) as client:
+@pytest.mark.parametrize("tee", Tee)
+def test_evidence_is_bound_to_nonce_key_and_session(tee: Tee) -> None:
+    with serving(open_device(SIMULATED[tee])) as agent, Client(agent.address) as client:
         answer = client.ask(NONCE)
-        assert report_data(answer) == client.expected(NONCE)
+        assert answer.evidence.tee == tee
+        assert report_data(answer) == client.expected(NONCE, tee)
         assert client.spki == agent.spki == answer.evidence.spki
         assert (answer.evidence.binding, answer.evidence.role, answer.evidence.nonce) == ("channel", "server", NONCE)
 
@@ -136,6 +141,15 @@ def test_the_event_log_comes_only_when_asked_for() -> None:
             assert client.ask().evidence.event_log == b""
         with Client(agent.address) as client:
             assert client.ask(event_log=True).evidence.event_log == device.log
+
+
+def test_the_event_log_of_a_td_comes_beside_the_quote_and_explains_it() -> None:
+    with serving(open_device("simulated:tdx")) as agent:
+        with Client(agent.address) as client:
+            assert client.ask().evidence.event_log == b""
+        with Client(agent.address) as client:
+            evidence = client.ask(event_log=True).evidence
+    assert read_event_log(evidence.event_log).replay() == read_quote(evidence.report).body.rtmrs
 
 
 def test_a_device_that_fails_is_told_as_unavailable() -> None:

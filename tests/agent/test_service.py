@@ -10,10 +10,13 @@ import grpc
 import pytest
 from tests.agent.machine import Client, FakeDevice, bridged, eventually, pinned, serving, unary
 
+from cvmproof_agent import Device, open_device
 from cvmproof_agent.dispatcher import DeviceLost
 from cvmproof_agent.service import OFFERED, SERVICE
 from cvmproof_formats.binding import Role, Tee, channel_report_data, key_report_data
 from cvmproof_formats.snp.report import read_report
+from cvmproof_formats.tdx.event_log import read_event_log
+from cvmproof_formats.tdx.quote import read_quote
 from cvmproof_formats.tls import ALPN_ATTESTED, ALPN_H2
 from cvmproof_protos.v1 import attestation_pb2, evidence_pb2
 
@@ -122,8 +125,22 @@ def test_a_lost_device_fails_health_and_every_request_while_the_process_stays() 
     assert len(device.asked) == 1
 
 
-def test_the_event_log_is_streamed_where_the_connection_was_appraised() -> None:
-    device = FakeDevice(log=os.urandom(200_000))
+@pytest.mark.parametrize("log", [os.urandom(200_000), os.urandom(64 * 1024), b"x", None])
+def test_the_event_log_is_streamed_with_its_size_where_the_connection_was_appraised(log: bytes | None) -> None:
+    chunks = stream_event_log(FakeDevice(log=log))
+    assert b"".join(chunk.data for chunk in chunks) == (log or b"")
+    assert {chunk.size for chunk in chunks} == ({len(log)} if log else set())
+    assert all(len(chunk.data) == 64 * 1024 for chunk in chunks[:-1])
+
+
+def test_the_log_of_a_simulated_td_explains_its_quotes() -> None:
+    device = open_device("simulated:tdx")
+    chunks = stream_event_log(device)
+    registers = read_quote(device.report(bytes(64))).body.rtmrs
+    assert read_event_log(b"".join(chunk.data for chunk in chunks)).replay() == registers
+
+
+def stream_event_log(device: Device) -> list[attestation_pb2.EventLogChunk]:
     with serving(device) as agent, Client(agent.address) as client:
         client.ask()
         with bridged(client) as channel:
@@ -132,9 +149,7 @@ def test_the_event_log_is_streamed_where_the_connection_was_appraised() -> None:
                 attestation_pb2.EventLogRequest.SerializeToString,
                 attestation_pb2.EventLogChunk.FromString,
             )
-            chunks = [chunk.data for chunk in stream(attestation_pb2.EventLogRequest(), timeout=5)]
-    assert b"".join(chunks) == device.log
-    assert max(map(len, chunks)) == 64 * 1024
+            return list(stream(attestation_pb2.EventLogRequest(), timeout=5))
 
 
 @pytest.mark.parametrize("request_", [b"\x12" + b"\xff\x7f" + bytes(16383), bytes(70_000)])

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from cvmproof_protos.v1 import evidence_pb2 as cvmproof__protos_dot_v1_dot_evidence__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cvmproof_protos/v1/attestation.proto\x12\x0b\x63vmproof.v1\x1a!cvmproof_protos/v1/evidence.proto\"\r\n\x0bInfoRequest\"4\n\x04Info\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03tee\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\" \n\x0f\x45videnceRequest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\"\x11\n\x0f\x45ventLogRequest\"\x1d\n\rEventLogChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"3\n\x0f\x41ttestedRequest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x11\n\tevent_log\x18\x02 \x01(\x08\"n\n\x0e\x41ttestedAnswer\x12)\n\x08\x65vidence\x18\x01 \x01(\x0b\x32\x15.cvmproof.v1.EvidenceH\x00\x12\'\n\x07refusal\x18\x02 \x01(\x0b\x32\x14.cvmproof.v1.RefusalH\x00\x42\x08\n\x06\x61nswer\",\n\x07Refusal\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\" \n\x0bUserRequest\x12\x11\n\tuser_data\x18\x01 \x01(\x0c\x32\xd4\x01\n\x0b\x41ttestation\x12\x36\n\x07GetInfo\x12\x18.cvmproof.v1.InfoRequest\x1a\x11.cvmproof.v1.Info\x12\x42\n\x0bGetEvidence\x12\x1c.cvmproof.v1.EvidenceRequest\x1a\x15.cvmproof.v1.Evidence\x12I\n\x0bGetEventLog\x12\x1c.cvmproof.v1.EventLogRequest\x1a\x1a.cvmproof.v1.EventLogChunk0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cvmproof_protos/v1/attestation.proto\x12\x0b\x63vmproof.v1\x1a!cvmproof_protos/v1/evidence.proto\"\r\n\x0bInfoRequest\"4\n\x04Info\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03tee\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\" \n\x0f\x45videnceRequest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\"\x11\n\x0f\x45ventLogRequest\"+\n\rEventLogChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\r\"3\n\x0f\x41ttestedRequest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x11\n\tevent_log\x18\x02 \x01(\x08\"n\n\x0e\x41ttestedAnswer\x12)\n\x08\x65vidence\x18\x01 \x01(\x0b\x32\x15.cvmproof.v1.EvidenceH\x00\x12\'\n\x07refusal\x18\x02 \x01(\x0b\x32\x14.cvmproof.v1.RefusalH\x00\x42\x08\n\x06\x61nswer\",\n\x07Refusal\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\" \n\x0bUserRequest\x12\x11\n\tuser_data\x18\x01 \x01(\x0c\x32\xd4\x01\n\x0b\x41ttestation\x12\x36\n\x07GetInfo\x12\x18.cvmproof.v1.InfoRequest\x1a\x11.cvmproof.v1.Info\x12\x42\n\x0bGetEvidence\x12\x1c.cvmproof.v1.EvidenceRequest\x1a\x15.cvmproof.v1.Evidence\x12I\n\x0bGetEventLog\x12\x1c.cvmproof.v1.EventLogRequest\x1a\x1a.cvmproof.v1.EventLogChunk0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,15 +41,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTLOGREQUEST']._serialized_start=191
   _globals['_EVENTLOGREQUEST']._serialized_end=208
   _globals['_EVENTLOGCHUNK']._serialized_start=210
-  _globals['_EVENTLOGCHUNK']._serialized_end=239
-  _globals['_ATTESTEDREQUEST']._serialized_start=241
-  _globals['_ATTESTEDREQUEST']._serialized_end=292
-  _globals['_ATTESTEDANSWER']._serialized_start=294
-  _globals['_ATTESTEDANSWER']._serialized_end=404
-  _globals['_REFUSAL']._serialized_start=406
-  _globals['_REFUSAL']._serialized_end=450
-  _globals['_USERREQUEST']._serialized_start=452
-  _globals['_USERREQUEST']._serialized_end=484
-  _globals['_ATTESTATION']._serialized_start=487
-  _globals['_ATTESTATION']._serialized_end=699
+  _globals['_EVENTLOGCHUNK']._serialized_end=253
+  _globals['_ATTESTEDREQUEST']._serialized_start=255
+  _globals['_ATTESTEDREQUEST']._serialized_end=306
+  _globals['_ATTESTEDANSWER']._serialized_start=308
+  _globals['_ATTESTEDANSWER']._serialized_end=418
+  _globals['_REFUSAL']._serialized_start=420
+  _globals['_REFUSAL']._serialized_end=464
+  _globals['_USERREQUEST']._serialized_start=466
+  _globals['_USERREQUEST']._serialized_end=498
+  _globals['_ATTESTATION']._serialized_start=501
+  _globals['_ATTESTATION']._serialized_end=713
 # @@protoc_insertion_point(module_scope)

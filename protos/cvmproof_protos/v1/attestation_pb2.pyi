@@ -107,19 +107,25 @@ Global___EventLogRequest: _TypeAlias = EventLogRequest  # noqa: Y015
 
 @_typing.final
 class EventLogChunk(_message.Message):
+    """No chunk at all: there is no event log."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     DATA_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
     """in order, at most 64 KiB each, 4 MiB in all"""
+    size: _builtins.int
+    """bytes of the whole log, the same in every chunk"""
     def __init__(
         self,
         *,
         data: _builtins.bytes = ...,
+        size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,16 +47,16 @@ class Evidence(_message.Message):
     spki: _builtins.bytes
     """DER SubjectPublicKeyInfo of the attester's TLS key, 91 bytes"""
     report: _builtins.bytes
-    """SNP: ATTESTATION_REPORT, 1184 bytes"""
+    """SNP: ATTESTATION_REPORT, 1184 bytes; TDX: quote, without padding"""
     event_log: _builtins.bytes
-    """as the firmware left it; empty where not asked for"""
+    """TDX: as the firmware left it; empty where not asked for, or there is none"""
     uid: _builtins.int
     """"user" binding: who asked, as the kernel told the agent"""
     user_data: _builtins.bytes
     """"user" binding: what was asked for, at most 4 KiB"""
     @_builtins.property
     def certificates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """DER, in any order"""
+        """DER, in any order; none for TDX, a quote has its own"""
 
     def __init__(
         self,

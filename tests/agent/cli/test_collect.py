@@ -8,6 +8,8 @@ from tests.agent.cli.program import run, serve
 from cvmproof_formats.binding import Role, Tee, nonce_report_data
 from cvmproof_formats.evidence import read_evidence
 from cvmproof_formats.snp.report import read_report
+from cvmproof_formats.tdx.event_log import read_event_log
+from cvmproof_formats.tdx.quote import read_quote
 
 NONCE = bytes(range(32))
 SIMULATED = ("--device", "simulated:snp,product=Turin")
@@ -20,6 +22,18 @@ def test_evidence_over_a_nonce_is_written(tmp_path: Path) -> None:
     expected = nonce_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=NONCE)
     assert read_report(evidence.report).report_data == expected
     assert [path.name for path in tmp_path.iterdir()] == ["e.json"]
+
+
+@pytest.mark.parametrize("wanted", [[], ["--event-log"]])
+def test_evidence_of_a_td_has_the_log_of_its_boot_where_it_is_asked_for(wanted: list[str]) -> None:
+    ran = run("collect", "--nonce", NONCE.hex(), "--device", "simulated:tdx,version=5", *wanted, "--out", "-")
+    assert ran.code == 0
+    evidence = read_evidence(ran.out.encode())
+    body = read_quote(evidence.report).body
+    assert body.report_data == nonce_report_data(role=Role.SERVER, tee=Tee.TDX, nonce=NONCE)
+    assert (evidence.tee, evidence.certificates) == (Tee.TDX, ())
+    assert (evidence.event_log is not None) is bool(wanted)
+    assert evidence.event_log is None or read_event_log(evidence.event_log).replay() == body.rtmrs
 
 
 def test_evidence_over_user_data_goes_to_standard_output() -> None:

@@ -16,8 +16,9 @@ def test_ac_123_no_device_is_5() -> None:
     assert ran.document["schema"] == "cvmproof.doctor/1"
 
 
-def test_a_simulated_device_is_looked_at_when_named() -> None:
-    assert "simulated:snp: a report in" in run("doctor", "--device", "simulated:snp").out
+@pytest.mark.parametrize(("device", "answer"), [("simulated:snp", "a report in"), ("simulated:tdx", "a quote in")])
+def test_a_simulated_device_is_looked_at_when_named(device: str, answer: str) -> None:
+    assert f"{device}: {answer}" in run("doctor", "--device", device).out
 
 
 @pytest.mark.parametrize(
