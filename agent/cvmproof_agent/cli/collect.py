@@ -10,7 +10,7 @@ from cvmproof_agent import collecting
 from cvmproof_agent.asking import ask
 from cvmproof_agent.cli.exit_code import ExitCode
 from cvmproof_agent.cli.main import say
-from cvmproof_agent.cli.parser import Options, Parser
+from cvmproof_agent.cli.parser import DEVICE_HELP, Options, Parser
 from cvmproof_agent.device import open_device
 from cvmproof_formats.binding import NONCE_SIZE
 from cvmproof_formats.encoding import read_hex
@@ -31,16 +31,21 @@ class CollectOptions(Options):
 
 def collect(arguments: Sequence[str]) -> int:
     """Write evidence over a verifier's nonce, or over user data, to a file."""
-    parser = Parser("collect", description=collect.__doc__ or "")
-    parser.add_argument("--nonce", metavar="HEX", help="the verifier's 32 bytes")
-    parser.add_argument("--user-data", metavar="HEX", help="at most 4096 bytes, reported together with your uid")
-    parser.add_argument(
+    return _run(parser().read(arguments, CollectOptions()))
+
+
+def parser() -> Parser:
+    """What it can be told."""
+    made = Parser("collect", description=collect.__doc__ or "")
+    made.add_argument("--nonce", metavar="HEX", help="the verifier's 32 bytes")
+    made.add_argument("--user-data", metavar="HEX", help="at most 4096 bytes, reported together with your uid")
+    made.add_argument(
         "--out", required=True, metavar="FILE", help="where to write the evidence file; - is standard output"
     )
-    parser.add_argument("--device", metavar="NAME", help="auto, which is also the default, or simulated:...")
-    parser.add_argument("--socket", metavar="PATH", help="ask the agent at its user socket instead of a device")
-    parser.add_argument("--event-log", action="store_true", help="include the event log, where there is one")
-    return _run(parser.read(arguments, CollectOptions()))
+    made.add_argument("--device", metavar="NAME", help=DEVICE_HELP)
+    made.add_argument("--socket", metavar="PATH", help="ask the agent at its user socket instead of a device")
+    made.add_argument("--event-log", action="store_true", help="include the event log, where there is one")
+    return made
 
 
 def _run(options: CollectOptions) -> int:

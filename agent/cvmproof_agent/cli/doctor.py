@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cvmproof_agent.cli.exit_code import ExitCode
 from cvmproof_agent.cli.main import write, write_json
-from cvmproof_agent.cli.parser import Options, Parser
+from cvmproof_agent.cli.parser import DEVICE_HELP, Options, Parser
 from cvmproof_agent.device import open_device
 from cvmproof_agent.doctor import Finding, Outcome, examine_device, examine_guest
 from cvmproof_agent.logs import escape
@@ -23,10 +23,7 @@ class DoctorOptions(Options):
 
 def doctor(arguments: Sequence[str]) -> int:
     """Look whether the device works and nobody else in this guest can have reports over data of its own."""
-    parser = Parser("doctor", description=doctor.__doc__ or "")
-    parser.add_argument("--device", metavar="NAME", help="auto, which is also the default, or simulated:...")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.read(arguments, DoctorOptions())
+    options = parser().read(arguments, DoctorOptions())
     findings = (examine_device(partial(open_device, options.device)), *examine_guest(Path("/")))
     code = _code(findings)
     if options.json:
@@ -35,6 +32,14 @@ def doctor(arguments: Sequence[str]) -> int:
         for finding in findings:
             _print(finding)
     return code
+
+
+def parser() -> Parser:
+    """What it can be told."""
+    made = Parser("doctor", description=doctor.__doc__ or "")
+    made.add_argument("--device", metavar="NAME", help=DEVICE_HELP)
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    return made
 
 
 def _code(findings: tuple[Finding, ...]) -> ExitCode:

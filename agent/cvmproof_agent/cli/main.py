@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Final, NoReturn
 
@@ -60,8 +60,13 @@ class Program:
             raise Misuse("expected a command")
         return self._command(given.command)([*_repeated(given), *given.arguments])
 
+    def commands(self) -> Iterator[tuple[str, str, Parser]]:
+        """Import every command; gives its name, its one line of help, and what it can be told."""
+        for name, (where, help_) in self._lazy.items():
+            yield name, help_, import_module(where.partition(":")[0]).parser()
+
     def _parser(self) -> Parser:
-        commands = "\n".join(f"  {name:8}  {help_}" for name, (_, help_) in self._lazy.items())
+        commands = "\n".join(f"  {name:10}  {help_}" for name, (_, help_) in self._lazy.items())
         parser = Parser(description=_HELP, epilog=f"commands:\n{commands}\n\n{_EPILOG}")
         parser.add_argument(
             "command", nargs="?", choices=list(self._lazy), metavar="COMMAND", help="one of those below"
@@ -120,6 +125,7 @@ cli = Program(
         "serve": ("cvmproof_agent.cli.serve:serve", "serve evidence, bound to the connections that ask for it"),
         "collect": ("cvmproof_agent.cli.collect:collect", "write evidence to a file"),
         "doctor": ("cvmproof_agent.cli.doctor:doctor", "look whether the device works and is nobody else's"),
+        "completion": ("cvmproof_agent.cli.completion:completion", "print what teaches bash or zsh to complete these"),
     }
 )
 

@@ -15,6 +15,10 @@ from cvmproof_agent.version import version
 from cvmproof_formats.errors import Misuse
 
 PROGRAM: Final = "cvmproof-agent"
+DEVICE_HELP: Final = (
+    "auto, which is also the default, or one that is SIMULATED: simulated:snp[,OPTION=VALUE]... or"
+    " simulated:tdx[,OPTION=VALUE]...; a wrong option is answered with those there are"
+)
 _WIDTH: Final = 100  # characters
 
 

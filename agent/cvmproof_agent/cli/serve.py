@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cvmproof_agent.cli.configuration import Configuration, read_configuration
 from cvmproof_agent.cli.exit_code import ExitCode
 from cvmproof_agent.cli.main import write
-from cvmproof_agent.cli.parser import Options, Parser
+from cvmproof_agent.cli.parser import DEVICE_HELP, Options, Parser
 from cvmproof_agent.device import open_device
 from cvmproof_agent.grpc_without_aio import import_grpc
 from cvmproof_agent.hardening import keep_memory_private
@@ -43,17 +43,22 @@ class ServeOptions(Options):
 
 def serve(arguments: Sequence[str]) -> int:
     """Serve evidence over TLS until SIGTERM or SIGINT; prints the URL it listens at."""
-    parser = Parser("serve", description=serve.__doc__ or "")
-    parser.add_argument("--listen", metavar="ADDR", help=f"address and port; {DEFAULT_LISTEN} unless told otherwise")
-    parser.add_argument("--device", metavar="NAME", help="auto, which is also the default, or simulated:...")
-    parser.add_argument("--config", metavar="FILE", help="TOML; flags go over it")
-    parser.add_argument(
+    return _serve(parser().read(arguments, ServeOptions()))
+
+
+def parser() -> Parser:
+    """What it can be told."""
+    made = Parser("serve", description=serve.__doc__ or "")
+    made.add_argument("--listen", metavar="ADDR", help=f"address and port; {DEFAULT_LISTEN} unless told otherwise")
+    made.add_argument("--device", metavar="NAME", help=DEVICE_HELP)
+    made.add_argument("--config", metavar="FILE", help="TOML; flags go over it")
+    made.add_argument(
         "--user-socket", metavar="PATH", help="give other processes of this guest evidence there (mode 0660)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--metrics", metavar="unix:PATH|ADDR", help="serve Prometheus metrics there, on this machine only"
     )
-    return _serve(parser.read(arguments, ServeOptions()))
+    return made
 
 
 def _serve(options: ServeOptions) -> int:
