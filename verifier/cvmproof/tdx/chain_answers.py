@@ -111,10 +111,11 @@ def pck_crl_current(case: TdxCase) -> Answer:
 
 @answers("tdx.crl.revoked")
 def crl_revoked(case: TdxCase) -> Answer:
-    """No authentic list, however old, may name the leaf, the CA or the TCB signing key."""
+    """No authentic list, however old, may name the leaf, the CA, the TCB signing key or the root itself."""
     by_root, by_authority = _readable(case.root_crls), _readable(case.pck_crls)
     signer = (case.signer.certificate,) if case.signer else ()
-    listed = [(case.chain.leaf, by_authority), *((c, by_root) for c in (case.chain.authority, *signer))]
+    chain = case.chain
+    listed = [(chain.leaf, by_authority), *((c, by_root) for c in (chain.authority, chain.root, *signer))]
     for certificate, crls in listed:
         if any(certificate.serial in crl.serials for crl in crls):
             return failed(_NOT_REVOKED, f"serial number {certificate.serial:#x} revoked")
@@ -152,7 +153,8 @@ def _is_current(case: TdxCase, lists: Lists, whose: str) -> Answer:
     if not readable:
         return undecided(case.now, Absent(f"a revocation list that {whose} signed"))
     grace = timedelta(seconds=case.rules.collateral_grace)
-    if any(crl.this_update <= case.now <= crl.next_update + grace for crl in readable if crl.next_update):
+    # RFC 5280 section 5.1.2.5: the next list is there by then, so at that moment this one is the last one no more.
+    if any(crl.this_update <= case.now < crl.next_update + grace for crl in readable if crl.next_update):
         return passed(case.now, "current")
     last = max(readable, key=lambda crl: crl.this_update)
     return undecided(
