@@ -28,6 +28,7 @@ _SHOWN = 40  # characters of a foreign text in a message
 _PLAIN = re.compile(r"[ -~]+")
 _SPACE = rb"[ \t\n\r]*"  # RFC 8259 section 2
 _TAIL = rb"%(s)s,%(s)s\"signature\"%(s)s:%(s)s\"([0-9a-fA-F]{128})\"%(s)s\}%(s)s" % {b"s": _SPACE}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # whoever counts seconds from then on can't read an earlier time
 # One spelling of each moment: RFC 3339 in UTC, whole seconds, as every file of Intel's has it.
 _MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 
@@ -215,9 +216,12 @@ def _moment(value: str, what: str) -> datetime:
         raise Malformed(f'{what}: expected a time like "2026-01-31T12:00:00Z", got {value[:_SHOWN]!a}')
     try:
         year, month, day, hour, minute, second = map(int, found.groups())
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        found_at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
         raise Malformed(f"{what}: {value} does not exist: {error}") from error
+    if found_at < _EPOCH:
+        raise Malformed(f"{what}: expected a time from 1970 on, got {value}")
+    return found_at
 
 
 def _unexpected(value: object, what: str, expected: str) -> Malformed:
