@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from tests.verifier.report_data.faults import wrong_expectations
 from tests.verifier.snp import faults as snp
 from tests.verifier.tdx import faults as tdx
 
@@ -37,6 +38,8 @@ class Sweep:
     """Questions whose no is that something at hand does not decide it."""
     never_alone: frozenset[str] = frozenset()
     """Questions with which others always say no as well."""
+    wrong_expectations: Mapping[str, tuple[Subject, Subject]]
+    """For each way to bind evidence (twin, the same evidence where another nonce was sent)."""
 
     @property
     def questions(self) -> dict[str, Question]:
@@ -49,12 +52,19 @@ class Sweep:
 
 
 SWEEPS = {
-    Tee.SEV_SNP: Sweep(technology=SEV_SNP, good=snp.GOOD, faults=snp.FAULTS, leaves_undecided=snp.LEAVES_UNDECIDED),
+    Tee.SEV_SNP: Sweep(
+        technology=SEV_SNP,
+        good=snp.GOOD,
+        faults=snp.FAULTS,
+        leaves_undecided=snp.LEAVES_UNDECIDED,
+        wrong_expectations=wrong_expectations(snp.GOOD),
+    ),
     Tee.TDX: Sweep(
         technology=TDX,
         good=tdx.GOOD,
         faults=tdx.FAULTS,
         leaves_undecided=tdx.LEAVES_UNDECIDED,
         never_alone=tdx.NEVER_ALONE,
+        wrong_expectations=wrong_expectations(tdx.GOOD),
     ),
 }

@@ -201,6 +201,15 @@ def test_ac_089_a_question_that_was_asked_can_not_be_waved_through(
         assert caught.value.category is Category.INTERNAL
 
 
+@pytest.mark.parametrize("tee", Tee)
+def test_ac_064_a_wrong_expectation_is_refused_on_every_tee(tee: Tee) -> None:
+    for binding, (twin, faulty) in SWEEPS[tee].wrong_expectations.items():
+        assert twin.appraise().verdict is Verdict.ACCEPTED, binding
+        appraisal = faulty.appraise()
+        assert appraisal.verdict is Verdict.REJECTED, binding
+        assert Category.FRESHNESS in categories(appraisal), binding
+
+
 @pytest.mark.parametrize("sweep", SWEEPS.values(), ids=SWEEPS)
 def test_everything_that_can_be_asked_is_asked_by_the_most_demanding_policy(sweep: Sweep) -> None:
     twins = [twin for twin, _ in sweep.faults.values()]

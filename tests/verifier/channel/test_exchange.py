@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -16,15 +15,13 @@ from tests.verifier.channel.fake_agent import PROMPT, PSP, FakeAgent, certificat
 from tests.verifier.channel.leaves import key, leaf
 
 from cvmproof.appraisal import Appraisal, Assurance, Verdict
-from cvmproof.appraise import appraise
 from cvmproof.channel.challenge import Challenge
 from cvmproof.channel.deadline import Deadline
 from cvmproof.channel.exchange import Answered, ask, expected_channel
 from cvmproof.channel.judging import Terms
 from cvmproof.channel.tls import TlsConnection, client_context
-from cvmproof.errors import CvmproofError, EndpointError, EvidenceError, Malformed, Misuse, Rejected
-from cvmproof.freshness import ExpectedNonce, ExpectedReportData
-from cvmproof.live import READER, Expectation, ExpectedChannel, ExpectedKey, Reader
+from cvmproof.errors import CvmproofError, EndpointError, EvidenceError, Misuse, Rejected
+from cvmproof.live import READER, ExpectedChannel, ExpectedKey, Reader
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.binding import (
     SPKI_PREFIX,
@@ -36,7 +33,6 @@ from cvmproof_formats.binding import (
     nonce_report_data,
 )
 from cvmproof_formats.errors import Category
-from cvmproof_formats.evidence import Evidence as ReadEvidence
 from cvmproof_formats.frames import REQUEST_LIMIT, read_frame
 from cvmproof_formats.tls import ALPN_ATTESTED
 from cvmproof_formats.x509 import read_certificate
@@ -202,56 +198,6 @@ def test_nobody_else_can_say_what_a_live_connection_is(reader: Reader) -> None:
     good = ExpectedKey(reader=READER, role=Role.SERVER, nonce=bytes(32), leaf=certificate)
     with pytest.raises((Misuse, TypeError, ValueError)):
         replace(good, nonce=b"\1" * 32)  # type: ignore[call-arg]  # nor from one that somebody has
-
-
-def appraised(shown: ReadEvidence, expected: Expectation) -> Appraisal:
-    return appraise(
-        shown,
-        policies=TERMS.policies,
-        trust=TERMS.trust,
-        freshness=expected,
-        now=datetime.now(UTC),
-        collateral=collateral(),
-    )
-
-
-@pytest.mark.parametrize("tee", Tee)
-def test_ac_064_a_wrong_expectation_is_refused_on_every_tee(tee: Tee) -> None:
-    """A TEE that has no path yet is unsupported; one that gets a path must be told apart here."""
-    spki = spki_of(CLIENT_LEAF)
-    nonce, other = bytes(32), b"\1" * 32
-    made = {
-        "nonce": nonce_report_data(role=Role.SERVER, tee=tee, nonce=nonce),
-        "key": key_report_data(role=Role.SERVER, tee=tee, nonce=nonce, spki=spki),
-        "channel": channel_report_data(role=Role.SERVER, tee=tee, nonce=nonce, spki=spki, ekm=bytes(32)),
-    }
-    expectations = {
-        "nonce": (ExpectedNonce(other), ExpectedReportData(bytes(64))),
-        "key": (ExpectedKey(reader=READER, role=Role.SERVER, nonce=other, leaf=read_certificate(CLIENT_LEAF)),),
-        "channel": (
-            ExpectedChannel(
-                reader=READER, role=Role.SERVER, nonce=other, leaf=read_certificate(CLIENT_LEAF), ekm=bytes(32)
-            ),
-        ),
-    }
-    for kind, expected in expectations.items():
-        shown = ReadEvidence(
-            tee=tee,
-            report=PSP.report(made[kind]),
-            certificates=certificates(PSP),
-            binding=BindingKind(kind),
-            role=Role.SERVER,
-            nonce=nonce,
-            spki=spki,
-        )
-        for each in expected:
-            if tee is not Tee.SEV_SNP:
-                with pytest.raises(Malformed, match="expected sev-snp"):
-                    appraised(shown, each)
-                continue
-            appraisal = appraised(shown, each)
-            assert appraisal.verdict is Verdict.REJECTED
-            assert Category.FRESHNESS in {check.category for check in appraisal.failed}
 
 
 KINDS = st.sampled_from([BindingKind.CHANNEL, BindingKind.KEY, BindingKind.NONCE])

@@ -65,3 +65,17 @@ def report_data_faults(good: S) -> dict[str, tuple[S, S]]:
         "binding.leaf": (on_key, replace(on_key, freshness=leaf_of_a_ca)),
         "binding.report_data": (on_channel, replace(on_channel, freshness=other_channel)),
     }
+
+
+def wrong_expectations(good: S) -> dict[str, tuple[S, S]]:
+    """For each way to bind evidence the twin, and the same evidence where another nonce was sent."""
+    other = NONCE[::-1]
+    from_file, on_key, on_channel = bound_to_nonce(good), bound_to_key(good), bound_to_channel(good)
+    other_key = ExpectedKey(reader=READER, role=Role.SERVER, nonce=other, leaf=LEAF)
+    other_channel = ExpectedChannel(reader=READER, role=Role.SERVER, nonce=other, leaf=LEAF, ekm=EKM)
+    return {
+        "report data": (good, replace(good, freshness=ExpectedReportData(bytes(64)))),
+        "nonce": (from_file, replace(from_file, freshness=ExpectedNonce(other))),
+        "key": (on_key, replace(on_key, freshness=other_key)),
+        "channel": (on_channel, replace(on_channel, freshness=other_channel)),
+    }

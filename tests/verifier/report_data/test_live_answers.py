@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.verifier.channel.leaves import SIGNATURES_ONLY, key, leaf, read_leaf
-from tests.verifier.snp.live_faults import CA_LEAF, EKM, LEAF, NONCE, ON_CHANNEL, ON_KEY
+from tests.verifier.report_data.faults import CA_LEAF, EKM, LEAF, NONCE, bound_to_channel, bound_to_key
 from tests.verifier.snp.situation import Labels, Situation, categories, ids_of_no
 
 from cvmproof.appraisal import Appraisal, Assurance, Verdict
@@ -23,6 +23,7 @@ from cvmproof_formats.binding import (
 )
 from cvmproof_formats.errors import Category
 
+ON_CHANNEL, ON_KEY = bound_to_channel(Situation()), bound_to_key(Situation())
 LIVE = {"binding.labels", "freshness.nonce", "binding.leaf", "binding.report_data"}
 
 

@@ -7,11 +7,9 @@ only it notices; if there is none, it is decoration.
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tests.verifier.snp.live_faults import LIVE_FAULTS
-from tests.verifier.snp.situation import REPORT_DATA, STRANGER, Situation, attackers_keys
+from tests.verifier.report_data.faults import report_data_faults
+from tests.verifier.snp.situation import STRANGER, Situation, attackers_keys
 
-from cvmproof.freshness import ExpectedNonce, ExpectedReportData
-from cvmproof_formats.binding import BindingKind, Role, Tee, nonce_report_data
 from cvmproof_formats.snp.guest_policy import GUEST_POLICY_BITS
 from cvmproof_formats.snp.key_flags import AUTHOR_KEY_EN, MASK_CHIP_KEY, flags_for
 from cvmproof_formats.snp.platform_info import PLATFORM_INFO_BITS
@@ -29,7 +27,6 @@ LEVEL = PLATFORMS[GOOD.product].tcb  # what the simulated Genoa part reports
 AT_LEVEL = LEVEL.build(GOOD.product)
 LOWER = Tcb(boot_loader=10, tee=0, snp=26, microcode=86).build(GOOD.product)
 ASK_SERIAL = 0x20002
-NONCE = bytes(range(32))
 FLOOR = {"Genoa": {"boot_loader": 10, "tee": 0, "snp": 27, "microcode": 86}}
 EVERY_LINE_FLOOR = {
     **FLOOR,
@@ -177,19 +174,7 @@ BIT_FAULTS: dict[str, Fault] = {
     for bit in PLATFORM_INFO_BITS
 }
 
-OF_NONCE = nonce_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=NONCE)
-BOUND = replace(
-    GOOD,
-    report_data=OF_NONCE,
-    labels={"binding": BindingKind.NONCE, "role": Role.SERVER, "nonce": NONCE},
-    freshness=ExpectedNonce(NONCE),
-)
-FRESHNESS_FAULTS: dict[str, Fault] = {
-    "binding.domain": (BOUND, replace(BOUND, labels={"binding": BindingKind.CHANNEL, "role": Role.SERVER})),
-    "freshness.report_data": (GOOD, replace(GOOD, freshness=ExpectedReportData(REPORT_DATA[::-1]))),
-}
-
-FAULTS = CHAIN_FAULTS | REPORT_FAULTS | POLICY_FAULTS | BIT_FAULTS | FRESHNESS_FAULTS | LIVE_FAULTS
+FAULTS = CHAIN_FAULTS | REPORT_FAULTS | POLICY_FAULTS | BIT_FAULTS | report_data_faults(GOOD)
 
 # Questions whose no is that something at hand does not decide it.
 LEAVES_UNDECIDED = frozenset({"snp.crl.current"})

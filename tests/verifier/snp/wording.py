@@ -7,18 +7,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from tests.verifier.snp.faults import EVERY_LINE_MITIGATIONS, FAULTS, GOOD, NONCE, OF_NONCE, VLEK
-from tests.verifier.snp.live_faults import EKM, LEAF, ON_CHANNEL
+from tests.verifier.report_data.faults import EKM, LEAF, NONCE, bound_to_channel, bound_to_nonce
+from tests.verifier.snp.faults import EVERY_LINE_MITIGATIONS, FAULTS, GOOD, VLEK
 from tests.verifier.snp.situation import Situation
 
 from cvmproof.check import Check
-from cvmproof.freshness import ExpectedNonce
 from cvmproof.live import READER, ExpectedChannel
-from cvmproof_formats.binding import Role, Tee, channel_report_data
+from cvmproof_formats.binding import Role
 from cvmproof_formats.snp.product import ProductLine
 
 FILE = Path(__file__).with_suffix(".json")
 
+ON_CHANNEL = bound_to_channel(GOOD)
 NOTHING = frozenset({"leaf", "intermediate", "root", "crl"})
 V2 = Situation(version=2)
 LOWEST = {"boot_loader": 0, "tee": 0, "snp": 0, "microcode": 0}
@@ -51,10 +51,9 @@ OTHERS = {
     "no mitigation at all": replace(
         GOOD, report={"current_mit_vector": 0}, rules={"current_mitigations": EVERY_LINE_MITIGATIONS}
     ),
-    "a nonce and no label": replace(GOOD, report_data=OF_NONCE, freshness=ExpectedNonce(NONCE)),
+    "a nonce and no label": replace(bound_to_nonce(GOOD), labels={}),
     "the client's evidence sent back to it": replace(
         ON_CHANNEL,
-        report_data=channel_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=NONCE, spki=LEAF.spki, ekm=EKM),
         labels={**ON_CHANNEL.labels, "role": Role.CLIENT},
         freshness=ExpectedChannel(reader=READER, role=Role.CLIENT, nonce=NONCE, leaf=LEAF, ekm=EKM),
     ),
