@@ -21,8 +21,12 @@ def test_a_good_policy_is_checked_with_what_it_leaves_open(run: Run, folder: Pat
     assert "host_data" in ran.stdout
 
 
-def test_a_policy_without_software_says_so(run: Run) -> None:
-    assert "nothing about which software" in run("policy", "check", "builtin:genuine").stdout
+def test_a_policy_without_software_says_so(run: Run, folder: Path) -> None:
+    said = "it says nothing about which software may run with "
+    assert f"{said}sev-snp and tdx\n" in run("policy", "check", "builtin:genuine").stdout
+    (folder / "half.toml").write_text(f'{POLICY}[tdx]\nmr_tds = "any"\n')
+    assert f"{said}tdx\n" in run("policy", "check", folder / "half.toml").stdout
+    assert said not in run("policy", "check", folder / "policy.toml").stdout
     document = run("policy", "check", "builtin:genuine", "--json").document
     assert document["constrains_software"] is False
     assert {"snp.measurements", "tdx.mr_tds"} <= set(document["left_open"])

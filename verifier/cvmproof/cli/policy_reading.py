@@ -32,7 +32,8 @@ def check(file: str, *, policy_key: tuple[str, ...], as_json: bool) -> int:
         write_json({"schema": SCHEMA, **_summary(policy), **shown.document()})
         return ExitCode.ACCEPTED
     taken, refused = ", ".join(policy.tees), ", ".join(tee for tee in Tee if tee not in policy.tees)
-    software = "" if policy.constrains_software else "it says nothing about which software may run\n"
+    any_software = " and ".join(policy.tees_of_any_software)
+    software = f"it says nothing about which software may run with {any_software}\n" if any_software else ""
     open_names = left_open(policy)
     write_text(
         f"{escape(policy.name)}: a policy of version 1, SHA-256 {policy.digest.hex()}\n"

@@ -55,9 +55,17 @@ class Policy:
     @property
     def tees(self) -> tuple[Tee, ...]:
         """The technologies that it takes."""
-        return tuple(tee for tee, rules in ((Tee.SEV_SNP, self.snp), (Tee.TDX, self.tdx)) if rules is not None)
+        return tuple(tee for tee, rules in self._tables() if rules is not None)
+
+    @property
+    def tees_of_any_software(self) -> tuple[Tee, ...]:
+        """The technologies that it takes without saying which software may run."""
+        return tuple(tee for tee, rules in self._tables() if rules is not None and not rules.constrains_software)
 
     @property
     def constrains_software(self) -> bool:
         """Whether it says which software may run, with each technology that it takes."""
-        return all(rules.constrains_software for rules in (self.snp, self.tdx) if rules is not None)
+        return not self.tees_of_any_software
+
+    def _tables(self) -> tuple[tuple[Tee, SnpRules | TdxRules | None], ...]:
+        return (Tee.SEV_SNP, self.snp), (Tee.TDX, self.tdx)
