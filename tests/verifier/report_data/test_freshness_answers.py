@@ -8,6 +8,7 @@ from tests.verifier.snp.test_case import case_of
 
 from cvmproof.appraisal import Verdict
 from cvmproof.check import Outcome
+from cvmproof.claims import SnpClaims
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
 from cvmproof.snp.answering import ANSWERS
 from cvmproof_formats.binding import (
@@ -104,7 +105,9 @@ def test_without_freshness_the_verdict_says_that_it_was_left_open() -> None:
 def test_ac_009_a_second_valid_signature_makes_no_second_evidence() -> None:
     # (r, n - s) verifies wherever (r, s) does: whoever recognises evidence by its bytes sees two, and its nonce one.
     first = replace(BY_NONCE, report_data=OF_NONCE, labels=NONCE_LABELS)
-    report = first.appraise().claims.report
+    claims = first.appraise().claims
+    assert isinstance(claims, SnpClaims)
+    report = claims.report
     r, s = (int.from_bytes(part, "little") for part in (report.signature_r, report.signature_s))
     second = replace(first, signature=(r, P384_ORDER - s))
     assert first.signed_report != second.signed_report
