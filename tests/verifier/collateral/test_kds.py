@@ -20,7 +20,7 @@ import trustme
 
 import cvmproof
 from cvmproof.collateral.kds import KdsClient, Limits, Outcome
-from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
+from cvmproof.collateral.keys import AmdKey, ChainKey, CrlKey, VcekKey, Wanted
 from cvmproof.collateral.store import CollateralStore, State
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.errors import Category, CollateralError, EndpointError, Malformed, Misuse
@@ -37,12 +37,12 @@ QUICK = Limits(connect=2.0, read=1.0, deadline=5.0, first_wait=0.001, longest_wa
 
 
 @pytest.fixture
-def wanted(chain: ChainKey, crl: CrlKey, vcek: VcekKey) -> tuple[Wanted, ...]:
+def wanted(chain: ChainKey, crl: CrlKey, vcek: VcekKey) -> tuple[AmdKey, ...]:
     return chain, crl, vcek
 
 
 def test_everything_a_report_wants_is_fetched(
-    client: KdsClient, store: CollateralStore, wanted: tuple[Wanted, ...], kds: FakeKds, now: datetime
+    client: KdsClient, store: CollateralStore, wanted: tuple[AmdKey, ...], kds: FakeKds, now: datetime
 ) -> None:
     fetched = client.fetch(wanted, now)
     assert [(one.key, one.outcome) for one in fetched] == [(key, Outcome.FETCHED) for key in wanted]
@@ -71,7 +71,7 @@ def test_the_chain_above_is_fetched_first(
 
 
 def test_what_is_fresh_is_not_asked_for_again(
-    client: KdsClient, wanted: tuple[Wanted, ...], kds: FakeKds, now: datetime
+    client: KdsClient, wanted: tuple[AmdKey, ...], kds: FakeKds, now: datetime
 ) -> None:
     client.fetch(wanted, now)
     again = client.fetch(wanted, now + timedelta(hours=23))
@@ -80,7 +80,7 @@ def test_what_is_fresh_is_not_asked_for_again(
 
 
 def test_a_list_of_yesterday_is_asked_for_again(
-    client: KdsClient, wanted: tuple[Wanted, ...], crl: CrlKey, kds: FakeKds, now: datetime
+    client: KdsClient, wanted: tuple[AmdKey, ...], crl: CrlKey, kds: FakeKds, now: datetime
 ) -> None:
     client.fetch(wanted, now)
     client.fetch(wanted, now + timedelta(hours=25))
@@ -365,7 +365,7 @@ def test_ac_114_a_wait_past_the_deadline_ends_the_fetch_at_once(
 
 
 def test_ac_114_while_the_service_wants_to_be_left_alone_nothing_is_asked(
-    client: KdsClient, kds: FakeKds, wanted: tuple[Wanted, ...], now: datetime
+    client: KdsClient, kds: FakeKds, wanted: tuple[AmdKey, ...], now: datetime
 ) -> None:
     kds.misbehave(fake.status(429, retry_after=1_000_000_000))
     for _ in range(3):
@@ -412,7 +412,7 @@ def test_a_missing_certificate_is_not_asked_for_again_for_some_minutes(
 
 
 def test_a_client_has_a_budget(
-    client_with: ClientWith, kds: FakeKds, wanted: tuple[Wanted, ...], now: datetime
+    client_with: ClientWith, kds: FakeKds, wanted: tuple[AmdKey, ...], now: datetime
 ) -> None:
     client = client_with(replace(QUICK, requests=2))
     with pytest.raises(CollateralError, match="expected at most 2 requests") as caught:
@@ -430,7 +430,7 @@ def test_retries_count_against_the_budget(
     assert len(kds.requests) == 3
 
 
-def test_all_that_failed_is_said(client: KdsClient, kds: FakeKds, wanted: tuple[Wanted, ...], now: datetime) -> None:
+def test_all_that_failed_is_said(client: KdsClient, kds: FakeKds, wanted: tuple[AmdKey, ...], now: datetime) -> None:
     kds.misbehave(fake.status(403), path="/crl")
     kds.misbehave(fake.status(404), path="blSPL")
     with pytest.raises(CollateralError, match=r"/crl: expected 200, got 403; .*404"):
@@ -438,7 +438,7 @@ def test_all_that_failed_is_said(client: KdsClient, kds: FakeKds, wanted: tuple[
 
 
 def test_what_depends_on_a_chain_that_failed_is_not_tried(
-    client: KdsClient, kds: FakeKds, wanted: tuple[Wanted, ...], chain: ChainKey, now: datetime
+    client: KdsClient, kds: FakeKds, wanted: tuple[AmdKey, ...], chain: ChainKey, now: datetime
 ) -> None:
     kds.misbehave(fake.status(403))
     with pytest.raises(CollateralError, match=r"^\S+/cert_chain: expected 200, got 403$"):
@@ -468,7 +468,7 @@ def test_ac_115_in_an_outage_what_is_fresh_is_kept_and_said_so(
     filled: CollateralStore,
     kds: FakeKds,
     crl: CrlKey,
-    wanted: tuple[Wanted, ...],
+    wanted: tuple[AmdKey, ...],
     now: datetime,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -497,7 +497,7 @@ def test_ac_115_in_an_outage_a_stale_list_is_unavailable_and_stays_stale(
 
 
 def test_ac_115_in_an_outage_without_a_store_nothing_is_there(
-    client: KdsClient, store: CollateralStore, kds: FakeKds, wanted: tuple[Wanted, ...], now: datetime
+    client: KdsClient, store: CollateralStore, kds: FakeKds, wanted: tuple[AmdKey, ...], now: datetime
 ) -> None:
     kds.misbehave(fake.status(500))
     with pytest.raises(CollateralError, match="the service failed") as caught:
@@ -585,7 +585,7 @@ def test_ac_117_one_flipped_bit_keeps_an_object_out(
 
 
 def test_ac_117_an_attackers_service_fills_nothing(
-    store: CollateralStore, wanted: tuple[Wanted, ...], psp: SoftwarePsp, now: datetime
+    store: CollateralStore, wanted: tuple[AmdKey, ...], psp: SoftwarePsp, now: datetime
 ) -> None:
     attacker = AmdCa(psp.product, checked_in_keys(ProductLine.GENOA))
     with FakeKds(replace(psp, ca=attacker), issued=now) as kds:
