@@ -1,6 +1,7 @@
 """What every test may ask for: the recorded evidence, an external tool, and that nobody talks to the network."""
 
 import ipaddress
+import logging
 import os
 import shutil
 import socket
@@ -66,6 +67,24 @@ def tool(pytestconfig: pytest.Config) -> Callable[[str], Path]:
         return Path(path)
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no test remember anything for another one, or for whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own() -> Iterator[None]:
+    """Let no test, that runs a command, configure the logging of another one."""
+    logger = logging.getLogger("cvmproof")
+    before = logger.level, logger.propagate, list(logger.handlers)
+    yield
+    logger.setLevel(before[0])
+    logger.propagate, logger.handlers = before[1], before[2]
 
 
 @pytest.fixture(autouse=True, scope="session")

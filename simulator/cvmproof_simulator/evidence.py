@@ -1,13 +1,11 @@
 """Evidence of a SIMULATED machine, and the collateral it needs, as files that the verifier reads."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from cvmproof_formats.binding import BindingKind, Role, Tee, nonce_report_data
 from cvmproof_formats.evidence import Evidence, write_evidence
 from cvmproof_simulator.psp import ReportFields, SoftwarePsp
-
-LIST_AGE = timedelta(days=1)
 
 
 def nonce_evidence(
@@ -34,8 +32,13 @@ def wrap(report: bytes, nonce: bytes, certificates: tuple[bytes, ...] = ()) -> b
     return write_evidence(evidence)
 
 
+def list_issued(now: datetime) -> datetime:
+    """When SIMULATED collateral was issued: at the midnight before, so that on one day none is older than another."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def collateral_files(psp: SoftwarePsp, now: datetime) -> Mapping[str, bytes]:
-    """Root, intermediate, endorsement certificate and a day-old revocation list, DER, by file name."""
+    """Root, intermediate, endorsement certificate and the day's revocation list, DER, by file name."""
     leaf, intermediate, root = psp.certificates()
     line, key = psp.product.value.lower(), psp.key.value.lower()
     above = "ask" if key == "vcek" else "asvk"
@@ -43,5 +46,5 @@ def collateral_files(psp: SoftwarePsp, now: datetime) -> Mapping[str, bytes]:
         f"simulated-{line}-ark.der": root,
         f"simulated-{line}-{above}.der": intermediate,
         f"simulated-{line}-{key}.der": leaf,
-        f"simulated-{line}-ark.crl": psp.authorities.crl(now - LIST_AGE),
+        f"simulated-{line}-ark.crl": psp.authorities.crl(list_issued(now)),
     }

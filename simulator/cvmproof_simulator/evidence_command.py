@@ -17,7 +17,7 @@ from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import AttestationReport
 from cvmproof_formats.tdx.hierarchy import Ca
 from cvmproof_formats.tdx.tcb_status import TcbStatus
-from cvmproof_simulator.evidence import LIST_AGE, collateral_files, nonce_evidence
+from cvmproof_simulator.evidence import collateral_files, list_issued, nonce_evidence
 from cvmproof_simulator.psp import ReportFields, SoftwarePsp
 from cvmproof_simulator.tdx import evidence as tdx_evidence
 from cvmproof_simulator.tdx.collateral import Collateral
@@ -100,7 +100,7 @@ def evidence(
         td = SoftwareTd(platform=SoftwarePlatform(ca=Ca(pck_ca)).rated(TcbStatus(tcb_status)))
         quote = cast("QuoteChanges", read_changes(changes, TDX_FIELDS))
         data = tdx_evidence.nonce_evidence(td, chosen, quote, version=quote_version, with_event_log=event_log)
-        files = Collateral.of(td.platform, _now() - LIST_AGE).files
+        files = Collateral.of(td.platform, list_issued(_now())).files
     else:
         psp = SoftwarePsp(ProductLine(product), KeyKind(key), version=report_version)
         report = cast("ReportFields", read_changes(changes, SNP_FIELDS))

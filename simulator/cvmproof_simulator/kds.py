@@ -13,7 +13,7 @@ is asked for, as AMD does. AMD 57230, chapter 4. It listens on loopback only, an
 import logging
 import ssl
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,6 +22,7 @@ from cvmproof_formats.pem import write_pem
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.tcb import Tcb
 from cvmproof_simulator.ca import AmdCa
+from cvmproof_simulator.evidence import list_issued
 from cvmproof_simulator.fake_service import FakeService
 from cvmproof_simulator.http_server import Request
 from cvmproof_simulator.misbehaviour import Answer
@@ -40,13 +41,13 @@ _SPL_PARAMETERS: Final = {
 
 
 class FakeKds(FakeService):
-    """The SIMULATED service; `chips` are those it knows, `issued` is thisUpdate of its lists (default: a day ago)."""
+    """The SIMULATED service; `chips` are those it knows, `issued` is thisUpdate of its lists (default: midnight)."""
 
     def __init__(self, *chips: SoftwarePsp, issued: datetime | None = None, tls: ssl.SSLContext | None = None) -> None:
         super().__init__("KDS", tls=tls)
         self._chips: dict[tuple[ProductLine, bytes], SoftwarePsp] = {}
         self._authorities: dict[ProductLine, AmdCa] = {}
-        self._issued = issued or datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+        self._issued = issued or list_issued(datetime.now(UTC))
         for chip in chips:
             self.register(chip)
 

@@ -97,7 +97,8 @@ def test_chips_of_other_authorities_are_served_with_theirs() -> None:
         assert read_certificate(read_pem(get(kds, CHAIN)[1])[0]).serial == 7
 
 
-def test_lists_are_a_day_old_unless_told() -> None:
+def test_lists_are_of_the_midnight_before_unless_told() -> None:
     with FakeKds(SoftwarePsp(ProductLine.MILAN, KeyKind.VLEK)) as kds:
-        age = datetime.now(UTC) - read_crl(get(kds, CRL)[1]).this_update
-    assert timedelta(days=1) <= age < timedelta(days=1, minutes=1)
+        issued = read_crl(get(kds, CRL)[1]).this_update
+    assert (issued.hour, issued.minute, issued.second) == (0, 0, 0)
+    assert timedelta() <= datetime.now(UTC) - issued < timedelta(days=1, minutes=1)

@@ -24,7 +24,7 @@ def forget(run: Run, *arguments: object) -> Ran:
 
 
 def test_a_machine_is_forgotten_and_policies_are_not(run: Run, tmp_path: Path) -> None:
-    marks = Marks(folder=tmp_path)
+    marks = Marks(folder=tmp_path / "marks")
     marks.register(KEY, MACHINE)
     marks.note_policy(KEY, bytes(32))
     ran = forget(run, "cvm-1", "--state", tmp_path)
@@ -48,7 +48,7 @@ def test_your_own_folder_is_the_default(run: Run) -> None:
     ],
 )
 def test_only_the_one_that_was_named_is_forgotten(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    marks = Marks(folder=tmp_path)
+    marks = Marks(folder=tmp_path / "marks")
     marks.register(KEY, MACHINE)
     ran = forget(run, *arguments, "--state", tmp_path)
     assert (ran.code, ran.stdout.startswith("nothing was remembered")) == (0, True)
@@ -56,7 +56,7 @@ def test_only_the_one_that_was_named_is_forgotten(run: Run, tmp_path: Path, argu
 
 
 def test_a_simulated_one_is_forgotten_under_its_own_roots(run: Run, tmp_path: Path) -> None:
-    marks = Marks(folder=tmp_path)
+    marks = Marks(folder=tmp_path / "marks")
     simulated = CvmKey(trust="simulated", api=KEY.api, domain=KEY.domain, cvm=KEY.cvm)
     marks.register(simulated, MACHINE)
     assert forget(run, "cvm-1", "--trust", "simulated", "--state", tmp_path).stdout.startswith("forgotten")
@@ -64,12 +64,12 @@ def test_a_simulated_one_is_forgotten_under_its_own_roots(run: Run, tmp_path: Pa
 
 
 def test_a_damaged_mark_goes_as_well(run: Run, tmp_path: Path) -> None:
-    marks = Marks(folder=tmp_path)
+    marks = Marks(folder=tmp_path / "marks")
     marks.register(KEY, MACHINE)
-    (mark,) = tmp_path.glob("*.json")
+    (mark,) = marks.folder.glob("*.json")
     mark.write_text("damaged")
     assert forget(run, "cvm-1", "--state", tmp_path).stdout.startswith("forgotten")
-    assert files(tmp_path) == set()
+    assert files(marks.folder) == set()
 
 
 def test_as_json(run: Run, tmp_path: Path, root: Path) -> None:

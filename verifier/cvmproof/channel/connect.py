@@ -22,6 +22,7 @@ from cvmproof.channel.tunnel import Options, Tunnel
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.store import CollateralStore
 from cvmproof.errors import CvmproofError
+from cvmproof.high_water_store import HighWaterStore
 from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.tls import ALPN_ATTESTED
@@ -97,11 +98,15 @@ def terms_of(
     any_software: bool,
     offline: bool,
 ) -> Terms:
-    """Put a caller's terms together; raises Misuse."""
+    """Put a caller's terms together; raises Misuse.
+
+    Whoever brings collateral as a value keeps it, and remembers how new it was; for a store, the user's own state does.
+    """
     return Terms(
         policies=tuple(policies),
         trust=trust,
         collateral=CollateralStore.default(trust) if collateral is None else collateral,
+        high_water=None if isinstance(collateral, Collateral) else HighWaterStore.default(trust),
         any_software=any_software,
         offline=offline,
     )

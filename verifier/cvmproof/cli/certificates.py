@@ -34,7 +34,7 @@ def read_certificates(names: Iterable[str]) -> Collateral:
 
 
 def take_apart(data: bytes) -> Collateral:
-    """Take a file's content apart: DER, PEM, Intel's JSON or a certificate table; raises Malformed for anything else."""
+    """Take a file's content apart: DER, PEM, Intel's JSON or a certificate table; raises Malformed for other things."""
     if data.startswith(_DER):
         return _read_der(data)
     if data.lstrip().startswith(_JSON):

@@ -11,7 +11,7 @@ from cvmproof.cli.command import command, settings_of
 from cvmproof.cli.court import Court, Means
 from cvmproof.cli.fetching import read_services
 from cvmproof.cli.forwarding import forward_until_stopped
-from cvmproof.cli.gathering import open_store
+from cvmproof.cli.gathering import open_high_water, open_store
 from cvmproof.cli.pins import PIN_HELP, PIN_KINDS, read_pins
 from cvmproof.cli.telling import tell
 from cvmproof.errors import EndpointError, Misuse, Rejected, Undecided
@@ -46,6 +46,7 @@ from cvmproof.trust import TrustRoots
     metavar="127.0.0.1:PORT|unix:PATH",
     help="Listen there, and give each connection an attested one of its own, until interrupted.",
 )
+@click.option("--state", metavar="DIR", help="Where to remember how new collateral was; default: your own.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--pccs", metavar="URL", help="Fetch Intel's collateral from this caching service (PCCS).")
 @click.option("--pccs-ca", metavar="FILE", help="CA certificates (PEM) of that service, in place of the system's.")
@@ -65,6 +66,7 @@ def connect(
     trust: str,
     any_software: bool,
     forward: str | None,
+    state: str | None,
     as_json: bool,
     pccs: str | None,
     pccs_ca: str | None,
@@ -83,6 +85,7 @@ def connect(
         given=read_certificates(certs),
         store=open_store(Path(collateral) if collateral else None, roots),
         services=read_services(kds=kds, pccs=pccs, pccs_ca=pccs_ca),
+        high_water=open_high_water(state, roots),
         may_fetch=not offline and settings.get("offline") != "true",
     )
     return _connect(agent_url, Court(policies, means), any_software=any_software, forward=forward, as_json=as_json)

@@ -10,6 +10,7 @@ from cvmproof.collateral.endpoint import Services
 from cvmproof.collateral.keys import Wanted
 from cvmproof.collateral.store import CollateralStore
 from cvmproof.errors import CvmproofError
+from cvmproof.high_water_store import HighWaterStore
 from cvmproof.live import Live
 from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
@@ -25,6 +26,7 @@ class Means:
     store: CollateralStore
     services: Services
     may_fetch: bool
+    high_water: HighWaterStore
 
     def fetch(self, wanted: Sequence[Wanted]) -> None:
         """Fill the store; raises CollateralError or EndpointError."""
@@ -54,6 +56,7 @@ class Court:
             freshness=expected,
             now=wall_clock(),
             given=means.given,
+            high_water=means.high_water,
         )
         appraisal, self.fetch_error = gather(case, means.store, fetch=means.fetch if means.may_fetch else None)
         appraisal.require_accepted(appraisal.appraised_at)

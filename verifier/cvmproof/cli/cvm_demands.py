@@ -88,7 +88,7 @@ def read_demands(given: DemandOptions) -> "Demands":
     if given["policy"] is not None and (given["policy_key"] or given["policy_digest"]):
         raise Misuse("--policy takes the place of the API's policy: there is nothing to sign or to pin then")
     return Demands(
-        marks=Marks.default() if given["state"] is None else Marks(folder=Path(given["state"])),
+        marks=Marks.default() if given["state"] is None else Marks(folder=Path(given["state"]) / "marks"),
         policy=None if given["policy"] is None else open_policy(given["policy"]),
         floors=tuple(open_policy(name) for name in given["floor"]),
         pins=read_pins([pin for pin in given["pin"] if pin != FIRST_USE]),

@@ -34,7 +34,7 @@ def forget(ctx: click.Context, /, *, cvm: str, trust: str, state: str | None, as
     """
     api, domain = place_of(ctx)
     segment(cvm, "CVM id")
-    marks = Marks.default() if state is None else Marks(folder=Path(state))
+    marks = Marks.default() if state is None else Marks(folder=Path(state) / "marks")
     key = CvmKey(trust=TrustRoots.named(trust).name, api=api, domain=domain, cvm=cvm)
     forgotten = _is_known(marks, key)
     if forgotten:

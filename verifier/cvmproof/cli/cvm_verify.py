@@ -13,7 +13,7 @@ from cvmproof.cli.cvm_demands import DemandOptions, demand_options, read_demands
 from cvmproof.cli.exit_code import ExitCode
 from cvmproof.cli.fetching import read_services
 from cvmproof.cli.forwarding import forward_until_stopped
-from cvmproof.cli.gathering import open_store
+from cvmproof.cli.gathering import open_high_water, open_store
 from cvmproof.cli.prism_api import api_command, open_client
 from cvmproof.cli.telling import Origin, tell
 from cvmproof.errors import CvmproofError, Misuse
@@ -96,6 +96,7 @@ def verify(
         given=read_certificates(certs),
         store=open_store(Path(collateral) if collateral else None, roots),
         services=read_services(kds=kds, pccs=pccs, pccs_ca=pccs_ca),
+        high_water=open_high_water(demanded["state"], roots),
         may_fetch=not offline and settings_of(ctx).get("offline") != "true",
     )
     demands = read_demands(demanded)

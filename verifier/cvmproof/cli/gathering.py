@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cvmproof.appraisal import Appraisal, Verdict
 from cvmproof.appraise import appraise
+from cvmproof.cli.output import say
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.keys import Wanted
 from cvmproof.collateral.wanting import wanted_for_evidence
@@ -21,6 +22,7 @@ from cvmproof_formats.evidence import Evidence
 
 if TYPE_CHECKING:
     from cvmproof.collateral.store import CollateralStore
+    from cvmproof.high_water_store import HighWaterStore
 
 
 class Gathering:
@@ -35,10 +37,17 @@ class Gathering:
         freshness: Expectation,
         now: datetime,
         given: Collateral,
+        high_water: "HighWaterStore | None",
     ) -> None:
-        """Take the appraisal's arguments; `given` is what the user gave beside the evidence."""
+        """Take the appraisal's arguments.
+
+        `given` is what the user gave beside the evidence, `high_water` where it is remembered how new collateral was;
+        None for another time than the present. Raises CollateralError where it can't be read.
+        """
         self._evidence, self._policies, self._trust = evidence, policies, trust
         self._freshness, self._now, self._given = freshness, now, given
+        self._high_water = high_water
+        self._marks = high_water.read() if high_water else None
         self.wanted = wanted_for_evidence(evidence)
 
     def appraise(self, store: "CollateralStore") -> Appraisal:
@@ -50,7 +59,16 @@ class Gathering:
             freshness=self._freshness,
             now=self._now,
             collateral=self._given.merged(store.load(self.wanted, self._now)),
+            high_water=self._marks,
         )
+
+    def remember(self, appraisal: Appraisal) -> None:
+        """Remember how new the collateral was that was verified; where that fails, the verdict stands all the same."""
+        if self._high_water is not None:
+            try:
+                self._high_water.raise_by(appraisal)
+            except CollateralError as error:
+                say(f"note: how new this collateral was can't be remembered: {error}")
 
 
 def gather(
@@ -60,14 +78,15 @@ def gather(
 
     `fetch` fills the store, None where nothing may be fetched. Raises CollateralError for a folder out of bounds.
     """
-    appraisal = case.appraise(store)
-    if fetch is None or appraisal.verdict is not Verdict.UNDECIDED:
-        return appraisal, None
-    try:
-        fetch(case.wanted)
-    except (CollateralError, EndpointError) as error:
-        return case.appraise(store), error
-    return case.appraise(store), None
+    appraisal, failure = case.appraise(store), None
+    if fetch is not None and appraisal.verdict is Verdict.UNDECIDED:
+        try:
+            fetch(case.wanted)
+        except (CollateralError, EndpointError) as error:
+            failure = error
+        appraisal = case.appraise(store)
+    case.remember(appraisal)
+    return appraisal, failure
 
 
 def open_store(folder: Path | None, trust: TrustRoots) -> "CollateralStore":
@@ -75,3 +94,12 @@ def open_store(folder: Path | None, trust: TrustRoots) -> "CollateralStore":
     from cvmproof.collateral.store import CollateralStore  # noqa: PLC0415 -- commands that need none don't import it
 
     return CollateralStore.default(trust) if folder is None else CollateralStore(folder=folder, trust=trust)
+
+
+def open_high_water(state: str | None, trust: TrustRoots) -> "HighWaterStore":
+    """Open where it is remembered how new collateral was: in a state folder; None: the user's own."""
+    from cvmproof.high_water_store import HighWaterStore  # noqa: PLC0415 -- commands that need none don't import it
+
+    if state is None:
+        return HighWaterStore.default(trust)
+    return HighWaterStore(folder=Path(state) / "high-water", trust=trust)

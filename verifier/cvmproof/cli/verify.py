@@ -10,7 +10,7 @@ from cvmproof.cli.arguments import read_freshness, read_policies, read_time
 from cvmproof.cli.certificates import read_certificates
 from cvmproof.cli.command import command, settings_of
 from cvmproof.cli.files import read_named, title_of
-from cvmproof.cli.gathering import Gathering, gather, open_store
+from cvmproof.cli.gathering import Gathering, gather, open_high_water, open_store
 from cvmproof.cli.output import say
 from cvmproof.cli.telling import tell
 from cvmproof.clock import require_plausible
@@ -39,6 +39,7 @@ from cvmproof_formats.evidence import FILE_LIMIT, read_evidence
     show_default=True,
     help="Which compiled-in root keys to trust.",
 )
+@click.option("--state", metavar="DIR", help="Where to remember how new collateral was; default: your own.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--pccs", metavar="URL", help="Fetch Intel's collateral from this caching service (PCCS).")
 @click.option("--pccs-ca", metavar="FILE", help="CA certificates (PEM) of that service, in place of the system's.")
@@ -59,6 +60,7 @@ def verify(
     offline: bool,
     at: str | None,
     trust: str,
+    state: str | None,
     as_json: bool,
     pccs: str | None,
     pccs_ca: str | None,
@@ -82,6 +84,7 @@ def verify(
         freshness=freshness,
         now=moment,
         given=given,
+        high_water=open_high_water(state, roots) if at is None else None,
     )
     store = open_store(Path(collateral) if collateral else None, roots)
 
