@@ -8,6 +8,8 @@ from cvmproof_formats.pem import write_pem
 from cvmproof_formats.snp.certificate_table import CRL, VCEK, VLEK, TableEntry, build_certificate_table
 from cvmproof_simulator.evidence import nonce_evidence
 from cvmproof_simulator.psp import SoftwarePsp
+from cvmproof_simulator.tdx.evidence import nonce_evidence as tdx_nonce_evidence
+from cvmproof_simulator.tdx.td import SoftwareTd
 
 from .conftest import NONCE, Run
 
@@ -58,6 +60,22 @@ def test_a_certificate_table_is_shown_alone_and_behind_a_report(run: Run, folder
         assert ran.code == 0
         assert f"table entry {VCEK} (VCEK)" in ran.stdout
     assert "neither a certificate nor a revocation list" in run("inspect", folder / "table.bin").stdout
+
+
+def test_a_quote_is_shown_with_its_certificates_and_the_log_beside_it(run: Run, folder: Path) -> None:
+    td = SoftwareTd()
+    (folder / "quote.bin").write_bytes(td.quote(bytes(64), td_attributes=1) + bytes(100))
+    (folder / "td.json").write_bytes(tdx_nonce_evidence(td, NONCE, with_event_log=True))
+    for name in ("quote.bin", "td.json"):
+        ran = run("inspect", folder / name)
+        assert ran.code == 0
+        for words in ("TDX quote", td.platform.ppid.hex(), "quoting enclave's report", "Intel SGX Root CA"):
+            assert words in ran.stdout
+        assert "nothing was checked" in ran.stderr
+    assert "td_attributes    0x1: debug" in run("inspect", folder / "quote.bin").stdout
+    sections = run("inspect", folder / "td.json", "--json").document["sections"]
+    assert sections[-1]["title"] == "event log"
+    assert sections[-1]["fields"]["ipl 1"] == "rtmr2: kernel_cmdline: root=/dev/vda1 ro console=hvc0"
 
 
 def test_anything_else_is_malformed(run: Run, folder: Path) -> None:

@@ -19,7 +19,8 @@ _NOTE = "nothing was checked: no signature, no certificate, no policy; anybody c
 def inspect(file: str, *, as_json: bool) -> int:
     """Show what FILE says, field by field; - is stdin. Nothing is checked.
 
-    FILE is an SNP report, an evidence file, a certificate or revocation list (DER, PEM), or a certificate table.
+    FILE is an SNP report, a TDX quote, an evidence file of either, a certificate or revocation list (DER, PEM), a
+    certificate table, or the event log of a TD (CCEL).
     """
     sections = sections_of(read_named(file, FILE_LIMIT, "file"))
     if as_json:

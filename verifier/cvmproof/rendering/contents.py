@@ -1,9 +1,12 @@
-"""What a file says, field by field, believed by nobody: reports, certificates, revocation lists, evidence files."""
+"""What a file says, field by field, believed by nobody: evidence of either kind, certificates, lists, event logs."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from cvmproof.spelling import escape, spell_time
+from cvmproof.rendering.certificate_contents import certificate_or_list
+from cvmproof.rendering.quote_contents import event_log_section, is_event_log, quote_sections
+from cvmproof.rendering.section import Section, spell_yes
+from cvmproof_formats.binding import Tee
 from cvmproof_formats.bitfield import Bit, set_names
 from cvmproof_formats.encoding import require_size
 from cvmproof_formats.errors import Malformed
@@ -23,8 +26,6 @@ from cvmproof_formats.snp.report import (
     read_report,
 )
 from cvmproof_formats.snp.tcb import Tcb
-from cvmproof_formats.snp.vek import read_vek
-from cvmproof_formats.x509 import Certificate, common_name, read_certificate, read_crl
 
 _PEM = b"-----BEGIN "
 _NAMES_OF_TABLE = {
@@ -39,15 +40,8 @@ _NAMES_OF_TABLE = {
 Value = TypeVar("Value")
 
 
-class Section(NamedTuple):
-    """One thing in a file: what it is, and its fields in order."""
-
-    title: str
-    fields: tuple[tuple[str, str], ...]
-
-
 def sections_of(data: bytes) -> tuple[Section, ...]:
-    """Read whatever it is: an evidence file, a report, a certificate, a revocation list, a certificate table.
+    """Read whatever it is: evidence file, report, quote, certificate, revocation list, certificate table, event log.
 
     Raises Malformed for anything else.
     """
@@ -55,15 +49,18 @@ def sections_of(data: bytes) -> tuple[Section, ...]:
     start = data.lstrip(b" \t\r\n")
     if start.startswith(b"{"):
         return tuple(_evidence(read_evidence(data)))
+    if is_event_log(data):
+        return (event_log_section(data),)
     require_size(data, what="file", limit=REPORT_LIMIT)
     if start.startswith(_PEM):
         label = "X509 CRL" if start.startswith(_PEM + b"X509 CRL") else "CERTIFICATE"
-        return tuple(_der(der) for der in read_pem(data, label))
+        return tuple(certificate_or_list(der) for der in read_pem(data, label))
     if data.startswith(b"\x30"):
-        return (_der(data),)
+        return (certificate_or_list(data),)
     if _is_table(data):
         return tuple(_table(data))
-    return tuple(_evidence(read_evidence(data), table=data[REPORT_SIZE:]))
+    evidence = read_evidence(data)
+    return tuple(_evidence(evidence, table=data[REPORT_SIZE:] if evidence.tee is Tee.SEV_SNP else b""))
 
 
 def _is_table(data: bytes) -> bool:
@@ -73,11 +70,14 @@ def _is_table(data: bytes) -> bool:
 def _evidence(evidence: Evidence, table: bytes = b"") -> Iterator[Section]:
     if evidence.binding is not None:
         yield Section("evidence file", tuple(_labels(evidence)))
-    yield _report(read_report(evidence.report))
+    if evidence.tee is Tee.TDX:
+        yield from quote_sections(evidence.report, evidence.event_log)
+    else:
+        yield _report(read_report(evidence.report))
     if table:
         yield from _table(table)
     else:
-        yield from (_der(der) for der in evidence.certificates)
+        yield from (certificate_or_list(der) for der in evidence.certificates)
 
 
 def _labels(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -101,58 +101,7 @@ def _table(data: bytes) -> Iterator[Section]:
         name = _NAMES_OF_TABLE.get(entry.guid, "unknown")
         yield Section(f"table entry {entry.guid} ({name})", (("size", f"{len(entry.data)} bytes"),))
         if entry.guid in _NAMES_OF_TABLE:
-            yield _der(entry.data)
-
-
-def _der(der: bytes) -> Section:
-    problems = []
-    for read in (_certificate, _crl):
-        try:
-            return read(der)
-        except Malformed as error:
-            problems.append(escape(str(error)))
-    return Section(
-        "neither a certificate nor a revocation list",
-        (("size", f"{len(der)} bytes"), ("as certificate", problems[0]), ("as revocation list", problems[1])),
-    )
-
-
-def _certificate(der: bytes) -> Section:
-    certificate = read_certificate(der)
-    fields = (
-        ("subject", escape(common_name(certificate.subject))),
-        ("issuer", escape(common_name(certificate.issuer))),
-        ("serial", f"{certificate.serial:#x}"),
-        ("not_before", spell_time(certificate.not_before)),
-        ("not_after", spell_time(certificate.not_after)),
-        *_endorsement(certificate),
-    )
-    return Section("certificate", fields)
-
-
-def _endorsement(certificate: Certificate) -> Iterator[tuple[str, str]]:
-    try:
-        identity = read_vek(certificate.extensions)
-    except Malformed:
-        return
-    yield "key", identity.kind
-    yield "product", f"{identity.product} ({identity.product_name})"
-    yield "tcb", str(identity.tcb)
-    if identity.hwid is not None:
-        yield "hwid", identity.hwid.hex()
-    if identity.csp_id is not None:
-        yield "csp_id", escape(identity.csp_id)
-
-
-def _crl(der: bytes) -> Section:
-    crl = read_crl(der)
-    fields = (
-        ("issuer", escape(common_name(crl.issuer))),
-        ("this_update", spell_time(crl.this_update)),
-        ("next_update", spell_time(crl.next_update) if crl.next_update else "none"),
-        ("revoked", ", ".join(f"{serial:#x}" for serial in sorted(crl.serials)[:32]) or "none"),
-    )
-    return Section("revocation list", fields)
+            yield certificate_or_list(entry.data)
 
 
 def _report(report: AttestationReport) -> Section:
@@ -162,8 +111,8 @@ def _report(report: AttestationReport) -> Section:
         ("version", str(report.version)),
         ("product", f"{product} ({part.name})" if part else "a version 2 report does not say, or unknown"),
         ("signing_key", report.signing_key),
-        ("author_key_en", _yes(report.key_flags & AUTHOR_KEY_EN)),
-        ("mask_chip_key", _yes(report.key_flags & MASK_CHIP_KEY)),
+        ("author_key_en", spell_yes(report.key_flags & AUTHOR_KEY_EN)),
+        ("mask_chip_key", spell_yes(report.key_flags & MASK_CHIP_KEY)),
         ("guest_svn", str(report.guest_svn)),
         ("vmpl", "asked for by the host" if report.vmpl == HOST_REQUESTED else str(report.vmpl)),
         ("policy", f"{report.policy:#x}: ABI {_abi(report)}{_bits(report.policy, GUEST_POLICY_BITS)}"),
@@ -225,10 +174,6 @@ def _bits(value: int, bits: tuple[Bit, ...], before: str = ", ") -> str:
 
 def _abi(report: AttestationReport) -> str:
     return _dotted(minimum_abi(report.policy))
-
-
-def _yes(value: int) -> str:
-    return "yes" if value else "no"
 
 
 def _dotted(numbers: tuple[int, ...]) -> str:
