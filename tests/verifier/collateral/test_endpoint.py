@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cvmproof.collateral.endpoint import AMD_KDS, read_endpoint
+from cvmproof.collateral.endpoint import AMD_KDS, INTEL_PCS, Services, read_endpoint, read_pccs
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.errors import Category, EndpointError
 
@@ -85,3 +85,19 @@ def test_an_address_that_is_more_or_less_than_a_host_is_refused(url: str) -> Non
 def test_any_text_is_an_address_or_an_endpoint_error(text: str) -> None:
     with contextlib.suppress(EndpointError):
         assert read_endpoint(text, TrustRoots.production()).url.startswith("https://")
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/sgx/certification/v4", "/sgx/certification/v4/"])
+def test_a_pccs_address_may_end_as_it_is_usually_written(ending: str) -> None:
+    assert read_pccs(f"https://pccs.example:8081{ending}", TrustRoots.production()).url == "https://pccs.example:8081"
+    below = read_pccs(f"https://x.example/intel{ending}", TrustRoots.production())
+    assert below.url == "https://x.example/intel"
+
+
+def test_ac_113_every_address_of_services_is_looked_at() -> None:
+    assert (Services().kds, Services().pccs) == (AMD_KDS, INTEL_PCS)
+    Services().expect_addresses(TrustRoots.production())
+    for services in (Services(kds="http://127.0.0.1:1"), Services(pccs="http://127.0.0.1:1")):
+        services.expect_addresses(TrustRoots.simulated())
+        with pytest.raises(EndpointError, match="expected https"):
+            services.expect_addresses(TrustRoots.production())

@@ -171,16 +171,19 @@ def show(*, folder: str | None, trust: str, as_json: bool) -> int:
     """Show what is in the store, until when it is good, and what is wrong with it if it is not."""
     store = _open(folder, trust)
     found = store.show(datetime.now(UTC))
+    loose = [escape(path.name) for path in store.loose()]
     rows = [
         (str(one.state), str(one.key), spell_time(one.valid_until) if one.valid_until else "", escape(one.why))
         for one in found
     ]
     if as_json:
         objects = [{"state": s, "name": name, "valid_until": until or None, "why": why} for s, name, until, why in rows]
-        write_json({"schema": SCHEMA, "folder": str(store.folder), "trust": trust, "objects": objects})
+        head = {"schema": SCHEMA, "folder": str(store.folder), "trust": trust}
+        write_json({**head, "objects": objects, "loose": loose})
     else:
-        head = f"{escape(str(store.folder))}, {trust} roots\n"
-        write_text(head + (columns(rows) or "nothing stored\n"))
+        head_line = f"{escape(str(store.folder))}, {trust} roots\n"
+        rows += [("loose", name, "", "verified where it is used") for name in loose]
+        write_text(head_line + (columns(rows) or "nothing stored\n"))
     return ExitCode.ACCEPTED
 
 

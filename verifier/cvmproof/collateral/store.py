@@ -39,7 +39,7 @@ from cvmproof.collateral.intel_keys import (
     TcbInfoKey,
 )
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at
-from cvmproof.collateral.loose import load_loose
+from cvmproof.collateral.loose import load_loose, loose_files
 from cvmproof.collateral.signed import signed_collateral
 from cvmproof.collateral.standing import Standing, standing_of
 from cvmproof.trust import TrustRoots
@@ -153,6 +153,10 @@ class CollateralStore:
         joined = self._joined(key, data) if isinstance(key, IntelCertificatesKey) else data
         replace_file(self.path(key), joined, now)
         self._absent_marker(key).unlink(missing_ok=True)
+
+    def loose(self) -> tuple[Path, ...]:
+        """List the files beside the named places; raises CollateralError where there are too many."""
+        return loose_files(self.folder)
 
     def put_loose(self, name: str, data: bytes, now: datetime) -> None:
         """Lay a file beside the named places, where nothing is verified before it is used."""
