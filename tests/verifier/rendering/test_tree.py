@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import pytest
+from tests.verifier.tdx.situation import Situation
 
 import cvmproof
 from cvmproof.document import AppraisalDocument, appraisal_document
 from cvmproof.rendering.terminal import Terminal
 from cvmproof.rendering.tree import GROUPS, draw, group_of, shorten
 from cvmproof.snp.questions import SNP_QUESTIONS
+from cvmproof.tdx.questions import TDX_QUESTIONS
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_simulator.psp import ReportFields, SoftwarePsp
 
@@ -43,7 +45,13 @@ def document(
 
 
 def test_every_check_belongs_to_a_group() -> None:
-    assert {group_of(question.id) for question in SNP_QUESTIONS} == set(GROUPS)
+    for questions in (SNP_QUESTIONS, TDX_QUESTIONS):
+        assert {group_of(question.id) for question in questions} == set(GROUPS)
+    # Only what a policy says of the guest belongs to none of the others.
+    others = ("policy.tee", "tdx.attributes.", "tdx.xfam.", "tdx.mr_", "tdx.rtmr", "tdx.fmspc", "tdx.p")
+    rest = [question.id for question in TDX_QUESTIONS if group_of(question.id) == "policy"]
+    assert [id_ for id_ in rest if not id_.startswith(others)] == []
+    assert [id_ for id_ in rest if id_.startswith("tdx.pck")] == []
 
 
 def test_what_passed_takes_a_line_each() -> None:
@@ -115,6 +123,33 @@ def test_pins_and_notes_are_shown() -> None:
     text = draw(found, "x", PLAIN)
     assert "machine pinned by operator" in text
     assert "note       a list was ignored" in text
+
+
+def tdx_document(situation: Situation) -> AppraisalDocument:
+    return appraisal_document(situation.appraise(), [situation.policy])
+
+
+def test_what_passed_of_a_td_takes_a_line_each() -> None:
+    lines = draw(tdx_document(Situation(version=5)), "quote.bin", PLAIN).splitlines()
+    assert lines[0] == "quote.bin   TDX · 51d000000000 · quote v5"
+    assert lines[1].startswith("├─ ok   chain      Intel's root pinned → CA → PCK, none revoked")
+    assert lines[2].startswith("├─ ok   signature  ECDSA P-256 over the bytes received")
+    assert lines[3].startswith("├─ ok   tcb        UpToDate, tdx1/svn13/late4, evaluation number 20")
+    assert lines[-1].startswith("ACCEPTED (simulated)")
+
+
+def test_a_failed_check_of_a_td_shows_both_values_why_and_what_next() -> None:
+    text = draw(tdx_document(Situation(quote={"td_attributes": 0x10000001})), "x", PLAIN)
+    assert "FAIL tdx.attributes.debug   expected 0   got 1" in text
+    assert "next: launch the guest without debugging" in text
+    assert text.endswith("not to be trusted · exit 3\n")
+
+
+def test_what_waits_for_intels_word_is_put_together() -> None:
+    text = draw(tdx_document(Situation(without=frozenset({"tcb_info"}))), "x", PLAIN)
+    assert "tdx.tcb_info.signature and " in text
+    assert "UNAVAILABLE   next: cvmproof collateral fetch" in text
+    assert "AMD" not in text
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ _GROUP_BY_PREFIX: Final[Mapping[str, str]] = {
     "tdx.root_crl.": "chain",
     "tdx.pck_crl.": "chain",
     "tdx.crl.": "chain",
+    "tdx.qe.svn": "tcb",
     "tdx.qe.": "signature",
     "tdx.signature.": "signature",
     "tdx.tcb_info.": "tcb",
