@@ -158,7 +158,7 @@ class Demo:
         for words in _TO_TRY:
             self._say(f"{_INDENT}{_shown(words)}")
         address = stage.agents[GOOD]
-        self._say(f"{_INDENT}cvmproof connect {address} --trust simulated --policy {IMAGE} $FAKE")
+        self._say(f"{_INDENT}cvmproof connect {address} --trust simulated --policy {IMAGE} --state state $FAKE")
         try:
             Event().wait()
         except KeyboardInterrupt:

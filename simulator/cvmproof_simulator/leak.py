@@ -67,7 +67,10 @@ def tell_key_bound(url: str, words: str, *, policies: Sequence[Path], collateral
     trust = cvmproof.TrustRoots.simulated()
     demanded = [cvmproof.read_policy(path.read_bytes(), name=path.name) for path in policies]
     store = cvmproof.CollateralStore(folder=collateral, trust=trust)
-    with cvmproof.connect_key_bound(url, policies=demanded, trust=trust, collateral=store, offline=True) as deceived:
+    marks = cvmproof.HighWaterStore(folder=collateral.parent / "high-water", trust=trust)
+    with cvmproof.connect_key_bound(
+        url, policies=demanded, trust=trust, collateral=store, offline=True, high_water=marks
+    ) as deceived:
         check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = deceived.channel.unary_unary("/grpc.health.v1.Health/Check")
         with suppress(grpc.RpcError):  # the agent has no such service, but by then it was said
             check(HealthCheckRequest(service=words).SerializeToString(), timeout=_PATIENCE)

@@ -63,7 +63,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def arguments(evidence: str, *more: str) -> list[str]:
     freshness = ["--nonce", NONCE.hex(), "--policy", "policy.toml", "--trust", "simulated"]
-    return ["verify", evidence, *freshness, "--collateral", "collateral", "--offline", *more]
+    return ["verify", evidence, *freshness, "--collateral", "collateral", "--offline", "--state", "state", *more]
 
 
 def run(folder: Path, *command: str, **more: str) -> subprocess.CompletedProcess[bytes]:
@@ -92,6 +92,7 @@ def loaded(folder: Path, *command: str) -> set[str]:
 
 @pytest.mark.parametrize("form", [("--json",), ()])
 def test_a_verification_loads_nothing_that_it_does_not_need(folder: Path, form: tuple[str, ...]) -> None:
+    loaded(folder, *arguments("good.json", *form))  # the first one writes down how new the collateral was
     assert loaded(folder, *arguments("good.json", *form)) & {*HEAVY, "platformdirs"} == set()
 
 

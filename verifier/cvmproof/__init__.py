@@ -32,6 +32,7 @@ from cvmproof.errors import (
     Undecided,
 )
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, Freshness, NoFreshness
+from cvmproof.high_water import HighWater
 from cvmproof.policy.policy import Authority, Policy
 from cvmproof.policy.reading import builtin_policy, read_policy
 from cvmproof.trust import TrustRoots
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from cvmproof.cvm.case import Demands
     from cvmproof.cvm.fetched import Vouching
     from cvmproof.cvm.finding import Finding
+    from cvmproof.high_water_store import HighWaterStore
     from cvmproof.marks import Marks
     from cvmproof.policy.signed import PolicySigners
     from cvmproof.prism.asynchronous import AsyncPrismClient
@@ -87,6 +89,8 @@ __all__ = [
     "ExpectedReportData",
     "Finding",
     "Freshness",
+    "HighWater",
+    "HighWaterStore",
     "Malformed",
     "Marks",
     "Misuse",
@@ -132,6 +136,7 @@ _RIM = {
     "CvmStat": "cvmproof.prism.cvm",
     "Demands": "cvmproof.cvm.case",
     "Finding": "cvmproof.cvm.finding",
+    "HighWaterStore": "cvmproof.high_water_store",
     "Marks": "cvmproof.marks",
     "PolicySigners": "cvmproof.policy.signed",
     "PrismClient": "cvmproof.prism.client",

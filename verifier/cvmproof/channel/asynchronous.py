@@ -17,6 +17,7 @@ from cvmproof.channel.door import Target
 from cvmproof.channel.tunnel import Options, Tunnel, options_for
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.store import CollateralStore
+from cvmproof.high_water_store import HighWaterStore
 from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
 
@@ -87,11 +88,12 @@ async def connect_async(
     collateral: Collateral | CollateralStore | None = None,
     any_software: bool = False,
     offline: bool = False,
+    high_water: HighWaterStore | None = None,
     rules: AddressRules | None = None,
     options: Options = (),
 ) -> AsyncAttestedChannel:
     """Connect as `connect` does, without holding up the event loop."""
-    terms = terms_of(policies, trust, collateral, any_software=any_software, offline=offline)
+    terms = terms_of(policies, trust, collateral, any_software=any_software, offline=offline, high_water=high_water)
 
     async def reopen() -> AsyncAttestedChannel:
         opening = asyncio.create_task(asyncio.to_thread(open_accepted, agent_url, terms.judge, rules=rules))

@@ -52,16 +52,18 @@ def connect(
     collateral: Collateral | CollateralStore | None = None,
     any_software: bool = False,
     offline: bool = False,
+    high_water: HighWaterStore | None = None,
     rules: AddressRules | None = None,
     options: Options = (),
 ) -> AttestedChannel:
     """Connect to an agent and hand out a channel over that connection, if its evidence is accepted as channel-bound.
 
-    `collateral` None is the user's own store; a store is filled from AMD's service unless `offline`. `rules` are for a
+    `collateral` None is the user's own store; a store is filled from the vendor's service unless `offline`.
+    `high_water` is where it is remembered how new collateral was, None the user's own place for that. `rules` are for a
     URL that came from an API, None for one that the user typed. `options` are gRPC's. Raises Misuse for policies that
     leave the software open, unless `any_software`; EndpointError; Malformed; Rejected or Undecided.
     """
-    terms = terms_of(policies, trust, collateral, any_software=any_software, offline=offline)
+    terms = terms_of(policies, trust, collateral, any_software=any_software, offline=offline, high_water=high_water)
 
     def reopen() -> AttestedChannel:
         accepted = open_accepted(agent_url, terms.judge, rules=rules)
@@ -97,6 +99,7 @@ def terms_of(
     *,
     any_software: bool,
     offline: bool,
+    high_water: HighWaterStore | None = None,
 ) -> Terms:
     """Put a caller's terms together; raises Misuse.
 
@@ -106,7 +109,7 @@ def terms_of(
         policies=tuple(policies),
         trust=trust,
         collateral=CollateralStore.default(trust) if collateral is None else collateral,
-        high_water=None if isinstance(collateral, Collateral) else HighWaterStore.default(trust),
+        high_water=high_water or (None if isinstance(collateral, Collateral) else HighWaterStore.default(trust)),
         any_software=any_software,
         offline=offline,
     )

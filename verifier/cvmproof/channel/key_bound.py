@@ -22,6 +22,7 @@ from cvmproof.channel.tls import TlsConnection, dial
 from cvmproof.channel.tunnel import Options, Tunnel
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.store import CollateralStore
+from cvmproof.high_water_store import HighWaterStore
 from cvmproof.policy.policy import Policy
 from cvmproof.spelling import escape
 from cvmproof.trust import TrustRoots
@@ -48,11 +49,12 @@ def connect_key_bound(
     collateral: Collateral | CollateralStore | None = None,
     any_software: bool = False,
     offline: bool = False,
+    high_water: HighWaterStore | None = None,
     rules: AddressRules | None = None,
     options: Options = (),
 ) -> AttestedChannel:
     """Connect as `connect` does, but over `h2`: what is accepted is graded key-bound."""
-    terms = terms_of(policies, trust, collateral, any_software=any_software, offline=offline)
+    terms = terms_of(policies, trust, collateral, any_software=any_software, offline=offline, high_water=high_water)
 
     def reopen() -> AttestedChannel:
         address = read_agent_url(agent_url)

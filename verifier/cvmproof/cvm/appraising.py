@@ -28,6 +28,7 @@ from cvmproof.collateral.store import CollateralStore
 from cvmproof.cvm.case import CvmCase, Demands, open_case, remember_accepted
 from cvmproof.cvm.finding import Finding
 from cvmproof.errors import Rejected, Undecided
+from cvmproof.high_water_store import HighWaterStore
 from cvmproof.marks import AnotherMachine, CvmKey
 from cvmproof.prism.asynchronous import AsyncPrismClient
 from cvmproof.prism.client import PrismClient
@@ -119,13 +120,14 @@ def appraise_cvm(
     trust: TrustRoots,
     collateral: Collateral | CollateralStore | None = None,
     offline: bool = False,
+    high_water: HighWaterStore | None = None,
     options: Options = (),
 ) -> AttestedCvm:
     """Take a CVM's record and policy from the API, connect to its agent, and appraise it over that connection.
 
-    `collateral`, `offline` and `options` are those of `connect`. Raises EndpointError for the API and for an agent_url
-    that may not be gone to; Misuse for a policy that is not taken; Malformed, Rejected or Undecided for the evidence,
-    each with the findings as its notes.
+    `collateral`, `offline`, `high_water` and `options` are those of `connect`. Raises EndpointError for the API and for
+    an agent_url that may not be gone to; Misuse for a policy that is not taken; Malformed, Rejected or Undecided for
+    the evidence, each with the findings as its notes.
     """
 
     def attempt() -> AttestedCvm:
@@ -138,6 +140,7 @@ def appraise_cvm(
                 collateral=collateral,
                 any_software=demands.any_software,
                 offline=offline,
+                high_water=high_water,
                 rules=demands.rules,
                 options=options,
             )
@@ -165,6 +168,7 @@ async def appraise_cvm_async(
     trust: TrustRoots,
     collateral: Collateral | CollateralStore | None = None,
     offline: bool = False,
+    high_water: HighWaterStore | None = None,
     options: Options = (),
 ) -> AsyncAttestedCvm:
     """Do as `appraise_cvm` does, without holding up the event loop."""
@@ -179,6 +183,7 @@ async def appraise_cvm_async(
                 collateral=collateral,
                 any_software=demands.any_software,
                 offline=offline,
+                high_water=high_water,
                 rules=demands.rules,
                 options=options,
             )
