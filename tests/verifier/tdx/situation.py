@@ -17,10 +17,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypedDict
 
-from tests.verifier.snp.situation import Labels
+from tests.verifier.snp.situation import Labels, categories, ids_of_no, ids_of_open
 
-from cvmproof.appraisal import Appraisal
+from cvmproof.appraisal import Appraisal, Verdict
 from cvmproof.appraise import appraise
+from cvmproof.check import Check
+from cvmproof.claims import TdxClaims
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.freshness import ExpectedReportData
 from cvmproof.high_water import HighWater
@@ -29,6 +31,7 @@ from cvmproof.policy.policy import Policy
 from cvmproof.policy.reading import builtin_bytes, read_policy
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.binding import Tee
+from cvmproof_formats.errors import Category
 from cvmproof_formats.evidence import Evidence
 from cvmproof_formats.tdx import qe_identity, tcb_info
 from cvmproof_formats.tdx.hierarchy import Ca
@@ -257,3 +260,39 @@ def _rewritten(body: bytes, rewriting: Rewriting) -> bytes:
         assert old in body
         body = body.replace(old, new)
     return body
+
+
+def assert_accepted(situation: Situation) -> None:
+    """It is accepted; if not, pytest says why."""
+    appraisal = situation.appraise()
+    assert ids_of_no(appraisal) + ids_of_open(appraisal) == []
+    assert appraisal.verdict is Verdict.ACCEPTED
+
+
+def assert_refused(situation: Situation, category: Category, *questions: str) -> None:
+    """It is rejected by these questions and no others, in this category."""
+    appraisal = situation.appraise()
+    assert appraisal.verdict is Verdict.REJECTED
+    assert (ids_of_no(appraisal), ids_of_open(appraisal)) == (list(questions), [])
+    assert categories(appraisal) == {category}
+
+
+def assert_undecided(situation: Situation, category: Category, *questions: str) -> None:
+    """It is left undecided by these questions and no others, in this category."""
+    appraisal = situation.appraise()
+    assert appraisal.verdict is Verdict.UNDECIDED
+    assert (ids_of_no(appraisal), ids_of_open(appraisal)) == ([], list(questions))
+    assert categories(appraisal) == {category}
+
+
+def check_of(situation: Situation, question: str) -> Check:
+    """The check of one question, asked once."""
+    (found,) = (check for check in situation.appraise().checks if check.id == question)
+    return found
+
+
+def claims_of(situation: Situation) -> TdxClaims:
+    """What the appraisal says that the quote says."""
+    claims = situation.appraise().claims
+    assert isinstance(claims, TdxClaims)
+    return claims

@@ -1,0 +1,185 @@
+"""Who signed what: certificates, revocation lists and signed JSON, in words that say what is wrong."""
+
+from dataclasses import replace
+
+import pytest
+from tests.verifier.tdx.situation import ATTACKER, ISSUED, STRANGER, ListChanges, Situation, assert_refused
+
+from cvmproof.tdx import link
+from cvmproof.tdx.link import (
+    crl_problem,
+    examine_crl,
+    link_problem,
+    raw_signature,
+    signature_problem,
+    signed_problem,
+)
+from cvmproof_formats import der
+from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256, Ca
+from cvmproof_formats.tdx.signed_json import Signed
+from cvmproof_formats.x509 import AUTHORITY_KEY_IDENTIFIER, CRL_NUMBER, Extension, KeyUsage, read_certificate
+from cvmproof_simulator.psp import derive_key, spki_of
+from cvmproof_simulator.tdx.ca import IntelCa
+from cvmproof_simulator.tdx.ecdsa import sign_der
+
+GOOD = Situation()
+LEAF, AUTHORITY, ROOT = (read_certificate(certificate) for certificate in GOOD.certificates)
+MESSAGE = b"what is signed"
+ORDER = int("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)  # SEC 2, secp256r1, n
+
+
+def test_each_certificate_is_linked_to_the_one_above_and_to_no_other() -> None:
+    certificates = (LEAF, AUTHORITY, ROOT)
+    above = {LEAF: AUTHORITY, AUTHORITY: ROOT, ROOT: ROOT}
+    for subject in certificates:
+        for issuer in certificates:
+            assert (link_problem(issuer, subject) == "") is (above[subject] is issuer)
+
+
+def test_a_link_needs_name_algorithm_and_signature_in_this_order() -> None:
+    assert "another name" in link_problem(LEAF, AUTHORITY)
+    strangers = read_certificate(IntelCa(ATTACKER).root)
+    assert link_problem(strangers, AUTHORITY) == "its signature is not the issuer's"
+    other = read_certificate(GOOD.platform.pck(algorithm=der.sequence(der.oid("1.2.840.10045.4.3.3"))))
+    assert link_problem(AUTHORITY, other) == "not signed with ECDSA and SHA-256"
+
+
+def test_a_signature_is_of_one_key_over_one_message() -> None:
+    spki, signature = spki_of(STRANGER), sign_der(STRANGER, MESSAGE)
+    assert signature_problem(spki, ECDSA_SHA256, signature, MESSAGE) == ""
+    assert signature_problem(spki, ECDSA_SHA256, signature, MESSAGE + b".") == "its signature is not the issuer's"
+    assert signature_problem(ROOT.spki, ECDSA_SHA256, signature, MESSAGE) == "its signature is not the issuer's"
+    assert signature_problem(spki, b"", signature, MESSAGE) == "not signed with ECDSA and SHA-256"
+    larger = spki_of(derive_key(b"larger", curve="P-384"))
+    assert signature_problem(larger, ECDSA_SHA256, signature, MESSAGE) == "public key: expected ECDSA on P-256"
+    assert "expected at most" in signature_problem(spki, ECDSA_SHA256, signature[:-1], MESSAGE)
+
+
+@pytest.mark.parametrize(("r", "s"), [(1, 1), (0, 0), (ORDER, 1), ((1 << 256) - 1, (1 << 256) - 1)])
+def test_two_numbers_of_32_bytes_are_written_one_behind_the_other(r: int, s: int) -> None:
+    written = der.sequence(der.integer(r), der.integer(s))
+    assert raw_signature(written) == r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        der.sequence(der.integer(1 << 256), der.integer(1)),
+        der.sequence(der.integer(1), der.integer(1 << 256)),
+        der.sequence(der.integer(1)),
+        der.sequence(der.integer(1), der.integer(1), der.integer(1)),
+        der.sequence(der.integer(1), der.integer(1)) + b"\0",
+        der.sequence(der.octet_string(b"\1"), der.integer(1)),
+        der.sequence(der.integer(1), der.octet_string(b"\1")),
+        der.sequence(der.integer(1), b"\2\1\xff"),
+        b"",
+    ],
+)
+def test_what_is_not_exactly_two_small_positive_numbers_is_no_signature(data: bytes) -> None:
+    with pytest.raises(Malformed, match="signature|DER at offset"):
+        raw_signature(data)
+
+
+@pytest.mark.parametrize(("r", "s"), [(0, 1), (1, 0), (ORDER, 1), (1, ORDER)])
+def test_ac_008_numbers_outside_of_the_curves_order_sign_nothing(r: int, s: int) -> None:
+    signature = der.sequence(der.integer(r), der.integer(s))
+    assert signature_problem(spki_of(STRANGER), ECDSA_SHA256, signature, MESSAGE) == "its signature is not the issuer's"
+
+
+def test_signed_json_is_of_one_key_over_exactly_its_bytes() -> None:
+    signed, spki = GOOD.signed_tcb_info, read_certificate(GOOD.authorities.tcb_signing).spki
+    assert signed_problem(signed, spki) == ""
+    for other in (
+        Signed(body=signed.body + b" ", signature=signed.signature),
+        Signed(body=signed.body, signature=GOOD.signed_qe_identity.signature),
+        Signed(body=signed.body, signature=bytes(64)),
+    ):
+        assert signed_problem(other, spki) == "its signature is not the signing key's"
+    assert signed_problem(signed, spki_of(STRANGER)) == "its signature is not the signing key's"
+    larger = spki_of(derive_key(b"larger", curve="P-384"))
+    assert signed_problem(signed, larger) == "public key: expected ECDSA on P-256"
+    assert signed_problem(signed, b"") != ""
+
+
+def test_ac_052_tcb_info_written_anew_is_not_what_was_signed() -> None:
+    signed = GOOD.signed_tcb_info
+    spaced = Signed(body=signed.body.replace(b",", b", "), signature=signed.signature)
+    assert signed_problem(spaced, read_certificate(GOOD.authorities.tcb_signing).spki) != ""
+
+
+# --- revocation lists -------------------------------------------------------------------------------------------------
+
+CRITICAL = Extension(oid="2.5.29.28", value=der.sequence(), critical=True)  # issuing distribution point
+LISTS: dict[str, tuple[ListChanges, str]] = {
+    "as Intel's": ({}, ""),
+    "without a number": ({"drop": (CRL_NUMBER,)}, ""),
+    "without the key's identifier": ({"drop": (AUTHORITY_KEY_IDENTIFIER,)}, ""),
+    "a critical extension": ({"add": (CRITICAL,)}, "critical extension 2.5.29.28"),
+    "no end": ({"lifetime": None}, "it does not say when the next one comes"),
+    "another's name": ({"issuer": "Intel SGX PCK Processor CA"}, "its issuer is another name than the authority's"),
+    "another's key": ({"signed_by": STRANGER}, "its signature is not the issuer's"),
+    "another algorithm": (
+        {"algorithm": der.sequence(der.oid("1.2.840.10045.4.3.3"))},
+        "not signed with ECDSA and SHA-256",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_ac_019_a_list_is_its_authoritys_and_as_intel_makes_them_or_says_why_not(name: str) -> None:
+    changes, problem = LISTS[name]
+    lists = replace(GOOD, root_crl=changes), replace(GOOD, pck_crl=changes)
+    assert crl_problem(lists[0].roots_list, ROOT) == crl_problem(lists[1].pck_list, AUTHORITY) == problem
+    examined = examine_crl(lists[0].roots_list, ROOT)
+    assert (examined.problem, examined.crl is None) == (problem, False)
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", GOOD.roots_list[:-1], GOOD.roots_list + b"\0", GOOD.certificates[2]])
+def test_a_list_that_can_not_be_read_says_so(data: bytes) -> None:
+    examined = examine_crl(data, ROOT)
+    assert examined.crl is None
+    assert examined.problem == crl_problem(data, ROOT) != ""
+
+
+@pytest.mark.parametrize("usage", [KeyUsage(key_cert_sign=True), KeyUsage(digital_signature=True)])
+def test_ac_019_an_authority_that_may_not_sign_lists_has_none(usage: KeyUsage) -> None:
+    root = read_certificate(IntelCa().with_root(key_usage=usage).root)
+    assert crl_problem(GOOD.roots_list, root) == "the authority's key usage lacks cRLSign"
+    bare = read_certificate(IntelCa().with_root(drop=("2.5.29.15",)).root)
+    assert crl_problem(GOOD.roots_list, bare) == "the authority's key usage lacks cRLSign"
+
+
+def test_ac_037_the_list_of_the_other_ca_is_none_of_this_one() -> None:
+    other = IntelCa().pck_crl(Ca.PROCESSOR, ISSUED)
+    assert "another name" in crl_problem(other, AUTHORITY)
+    assert crl_problem(other, read_certificate(IntelCa().processor)) == ""
+    named_alike = IntelCa().pck_crl(Ca.PROCESSOR, ISSUED, issuer="Intel SGX PCK Platform CA")
+    assert crl_problem(named_alike, AUTHORITY) == "its signature is not the issuer's"
+
+
+def test_a_list_alone_that_is_not_the_roots_is_refused() -> None:
+    for name in ("a critical extension", "no end", "another's key"):
+        changes, _ = LISTS[name]
+        appraisal = replace(GOOD, root_crl=changes).appraise()
+        assert "tdx.root_crl.signature" in [check.id for check in appraisal.failed]
+    assert_refused(replace(GOOD, root_crl={"signed_by": STRANGER}), Category.CHAIN, "tdx.root_crl.signature")
+
+
+# --- what is remembered: AC-091 ---------------------------------------------------------------------------------------
+
+
+def test_ac_091_a_failed_link_is_not_remembered_as_a_good_one_nor_the_reverse() -> None:
+    forged = read_certificate(GOOD.platform.pck(signed_by=STRANGER))
+    for _ in range(2):
+        assert link_problem(AUTHORITY, LEAF) == ""
+        assert link_problem(AUTHORITY, forged) != ""
+        assert crl_problem(GOOD.roots_list, ROOT) == ""
+        assert crl_problem(GOOD.roots_list, read_certificate(IntelCa(ATTACKER).root)) != ""
+
+
+def test_ac_091_everything_remembered_is_bounded() -> None:
+    for function in (link.link_problem, link.signed_problem, link.examine_crl):
+        maximum = function.cache_parameters()["maxsize"]
+        assert maximum is not None
+        assert maximum <= 1024
