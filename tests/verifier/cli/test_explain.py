@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.verifier.tdx.situation import Situation
+
+from cvmproof.document import appraisal_document
 
 from .conftest import Ran, Run
 
@@ -41,6 +44,28 @@ def test_an_undecided_result_says_what_is_missing(run: Run, folder: Path) -> Non
     ran = explain(run, folder, run("verify", folder / "good.json", *arguments).document)
     assert "could not be answered" in ran.stdout
     assert "collateral fetch" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("situation", "words"),
+    [
+        (Situation(), ["was accepted", "Left open by every policy: tdx.", "tdx.mr_td"]),
+        (
+            Situation(quote={"td_attributes": 1}),
+            ["was rejected", "tdx.attributes.debug failed", "Next: launch the guest without debugging"],
+        ),
+        (Situation(machine={"pcesvn": 1}), ["tdx.tcb.level failed", "Next: have the platform's firmware"]),
+        (Situation(without=frozenset({"tcb_info"})), ["could not be answered", "collateral fetch"]),
+    ],
+)
+def test_a_result_about_a_td_is_explained_as_well(
+    run: Run, folder: Path, situation: Situation, words: list[str]
+) -> None:
+    ran = explain(run, folder, appraisal_document(situation.appraise(), [situation.policy]))
+    assert ran.code == 0
+    assert "AMD" not in ran.stdout
+    for word in words:
+        assert word in ran.stdout
 
 
 def test_an_error_is_explained_too(run: Run, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Getting together what a verdict needs: what is at hand, and the network only where nothing else is left.
 
-Nothing is fetched for evidence that fails a check: whoever sends bad evidence must not make us ask AMD for it.
+Nothing is fetched for evidence that fails a check: whoever sends bad evidence must not make us ask a vendor.
 """
 
 from collections.abc import Callable, Sequence

@@ -113,7 +113,7 @@ _COMMANDS = {
     "inspect": ("cvmproof.cli.inspect:inspect", "Show what a file says, field by field; nothing is checked."),
     "explain": ("cvmproof.cli.explain:explain", "Put a --json result into prose, with what to do next."),
     "policy": ("cvmproof.cli.policy:policy", "Check, list, show and write policies."),
-    "collateral": ("cvmproof.cli.collateral:collateral", "Fetch, import and show certificates and revocation lists."),
+    "collateral": ("cvmproof.cli.collateral:collateral", "Fetch, import and show certificates, CRLs and TCB info."),
     "cvm": ("cvmproof.cli.cvm:cvm", "List the CVMs of an API, and verify them before anything is sent to them."),
     "completion": ("cvmproof.cli.completion:completion", "Print the completion script of a shell."),
 }  # fmt: skip
@@ -121,7 +121,7 @@ _COMMANDS = {
 cli = Program(
     "cvmproof",
     lazy=_COMMANDS,
-    help_="Is this machine a genuine AMD SEV-SNP guest, running what you expect?",
+    help_="Is this machine a genuine AMD SEV-SNP or Intel TDX guest, running what you expect?",
     epilog="Exit codes: 0 accepted, 1 used wrongly, 2 malformed evidence, 3 rejected, 4 undecided, 5 endpoint or"
     " device failed, 70 our bug.",
 )

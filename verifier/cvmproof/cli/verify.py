@@ -66,10 +66,13 @@ def verify(
     pccs_ca: str | None,
     kds: str | None,
 ) -> int:
-    """Appraise EVIDENCE: an SNP report, with or without a certificate table, or an evidence file; - is stdin.
+    """Appraise EVIDENCE: an SNP report or TDX quote, as it is or in an evidence file; - is stdin.
 
-    Certificates and revocation lists come from the evidence (certificates only), --certs and the collateral store; what
-    is still missing is fetched from AMD or Intel, unless --offline or a check has failed already.
+    A report may have a certificate table behind it, and a quote the zeros of the buffer it came in.
+
+    Certificates, revocation lists and what Intel says about TCBs come from the evidence (certificates only), --certs
+    and the collateral store; what is still missing is fetched from AMD or Intel, unless --offline or a check has failed
+    already.
     """
     settings = settings_of(ctx)
     freshness = read_freshness(nonce=nonce, report_data=report_data, none=no_freshness)
