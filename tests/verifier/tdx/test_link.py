@@ -77,7 +77,7 @@ def test_two_numbers_of_32_bytes_are_written_one_behind_the_other(r: int, s: int
     ],
 )
 def test_what_is_not_exactly_two_small_positive_numbers_is_no_signature(data: bytes) -> None:
-    with pytest.raises(Malformed, match="signature|DER at offset"):
+    with pytest.raises(Malformed, match=r"signature|DER at offset"):
         raw_signature(data)
 
 
