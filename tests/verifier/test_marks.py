@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvmproof.errors import Category, CollateralError, Misuse
-from cvmproof.marks import MARK_LIMIT, AnotherMachine, CvmKey, Identity, Marks
+from cvmproof.marks import MARK_LIMIT, AnotherMachine, CvmKey, Identity, Marks, TdxIdentity
 
 KEY = CvmKey(trust="production", api="https://prism.example/backends", domain="d-1", cvm="cvm-1")
 OTHERS = [replace(KEY, **{name: "other"}) for name in ("trust", "api", "domain", "cvm")]
@@ -207,7 +207,7 @@ def test_ac_048_of_several_processes_at_once_one_registers(marks: Marks) -> None
     codes = run_at_once(REGISTER, marks.folder, range(1, 5))
     assert sorted(codes) == [0, 3, 3, 3]
     registered = marks.identity(KEY)
-    assert registered is not None
+    assert isinstance(registered, Identity)
     assert registered.report_id == bytes((codes.index(0) + 1,)) * 32
 
 
@@ -406,3 +406,15 @@ def test_the_default_is_the_users_state_folder(monkeypatch: pytest.MonkeyPatch, 
     assert Marks.default().folder.name == "marks"
     if sys.platform == "linux":
         assert Marks.default().folder == tmp_path / "cvmproof" / "marks"
+
+
+def test_ac_048_a_processor_is_registered_as_a_chip_is(marks: Marks) -> None:
+    here = TdxIdentity(ppid=b"\x11" * 16)
+    marks.register(KEY, here)
+    marks.register(KEY, here)
+    assert marks.identity(KEY) == here
+    for other in (TdxIdentity(ppid=b"\x12" * 16), HERE):
+        with pytest.raises(AnotherMachine, match="processor 1111111111111111"):
+            marks.register(KEY, other)
+    with pytest.raises(Misuse, match="PPID: expected 16 bytes, got 15"):
+        TdxIdentity(ppid=bytes(15))

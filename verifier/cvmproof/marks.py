@@ -26,6 +26,7 @@ SCHEMA: Final = "cvmproof.mark/1"
 MARK_LIMIT: Final = 16 * 1024  # bytes of a file
 DIGEST_SIZE: Final = 32  # bytes, SHA-256
 CHIP_ID_SIZE, REPORT_ID_SIZE = 64, 32  # bytes, AMD 56860, ATTESTATION_REPORT
+PPID_SIZE: Final = 16  # bytes, Intel PCK certificate profile 1.5
 MAXIMUM_SERIAL: Final = 2**63 - 1
 _LOCK_NAME: Final = 2  # hexadecimal digits: at most 256 locks, however many CVMs
 
@@ -70,6 +71,25 @@ class Identity:
         _expect_size(self.report_id, REPORT_ID_SIZE, "REPORT_ID", Category.IDENTITY)
         if not any(self.report_id):
             raise Misuse("REPORT_ID: expected one that names a launch, got zeros", category=Category.IDENTITY)
+
+    def __str__(self) -> str:
+        return f"chip {self.chip_id[:8].hex()}…, launch {self.report_id[:8].hex()}…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TdxIdentity:
+    """Which processor: PPID, 16 bytes; a quote says nothing of which launch it is. Raises Misuse (IDENTITY)."""
+
+    ppid: bytes
+
+    def __post_init__(self) -> None:
+        _expect_size(self.ppid, PPID_SIZE, "PPID", Category.IDENTITY)
+
+    def __str__(self) -> str:
+        return f"processor {self.ppid[:8].hex()}…"
+
+
+AnyIdentity = Identity | TdxIdentity
 
 
 class AnotherMachine(Misuse):
@@ -130,23 +150,21 @@ class Marks:
             lambda new: {"digest": new.hex()},
         )
 
-    def identity(self, key: CvmKey) -> Identity | None:
+    def identity(self, key: CvmKey) -> AnyIdentity | None:
         """Give the machine registered under this name; None if there is none."""
         return self._read(key, _IDENTITY, _read_identity)
 
-    def register(self, key: CvmKey, identity: Identity) -> None:
+    def register(self, key: CvmKey, identity: AnyIdentity) -> None:
         """Register a machine under a name, once.
 
         Raises AnotherMachine if another one is registered; of two at once, one is.
         """
 
-        def settle(known: Identity | None) -> Identity | None:
+        def settle(known: AnyIdentity | None) -> AnyIdentity | None:
             if known is not None and known != identity:
                 message = f"CVM {escape(key.cvm)}: expected the machine registered under this name"
-                got = f"chip {known.chip_id[:8].hex()}…, launch {known.report_id[:8].hex()}…"
-                other = f"chip {identity.chip_id[:8].hex()}…, launch {identity.report_id[:8].hex()}…"
                 hint = "if it was launched anew on purpose, forget the registration and register it again"
-                raise AnotherMachine(f"{message} ({got}), got {other}", hint=hint)
+                raise AnotherMachine(f"{message} ({known}), got {identity}", hint=hint)
             return identity if known is None else None
 
         self._settle(key, _IDENTITY, _read_identity, settle, _write_identity)
@@ -258,11 +276,15 @@ def _read_digest(fields: _Fields) -> bytes:
     return _hex(fields, "digest", DIGEST_SIZE)
 
 
-def _read_identity(fields: _Fields) -> Identity:
+def _read_identity(fields: _Fields) -> AnyIdentity:
+    if "ppid" in fields:
+        return TdxIdentity(ppid=_hex(fields, "ppid", PPID_SIZE))
     return Identity(chip_id=_hex(fields, "chip_id", CHIP_ID_SIZE), report_id=_hex(fields, "report_id", REPORT_ID_SIZE))
 
 
-def _write_identity(identity: Identity) -> _Fields:
+def _write_identity(identity: AnyIdentity) -> _Fields:
+    if isinstance(identity, TdxIdentity):
+        return {"ppid": identity.ppid.hex()}
     return {"chip_id": identity.chip_id.hex(), "report_id": identity.report_id.hex()}
 
 

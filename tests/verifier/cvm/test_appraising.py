@@ -26,7 +26,7 @@ from cvmproof.appraisal import Assurance, Pin
 from cvmproof.cvm.appraising import AsyncAttestedCvm, appraise_cvm_async
 from cvmproof.cvm.finding import FindingId
 from cvmproof.errors import Category, EndpointError, Misuse, Rejected, Undecided
-from cvmproof.marks import CvmKey, Identity
+from cvmproof.marks import AnyIdentity, CvmKey, Identity
 from cvmproof.prism.asynchronous import AsyncPrismClient
 from cvmproof.prism.token import Token
 from cvmproof_formats.snp.product import ProductLine
@@ -107,7 +107,7 @@ def test_whoever_registers_first_while_another_one_connects_decides_ac_048(
 
     opened = stage.demands.marks.identity
 
-    def identity(asked: CvmKey) -> Identity | None:
+    def identity(asked: CvmKey) -> AnyIdentity | None:
         found = opened(asked)
         if found is None:
             stage.demands.marks.register(asked, stranger)  # by somebody else, after we looked

@@ -19,12 +19,14 @@ from cvmproof.marks import AnotherMachine, CvmKey, Marks
 from cvmproof.policy.policy import Authority
 from cvmproof.policy.reading import read_policy
 from cvmproof.prism.cvm import Cvm
+from cvmproof_formats.snp.report import read_report
 
 RECORD = Cvm(id="cvm-1", agent_url="https://agent.example.com")
 KEY = CvmKey(trust=TRUST.name, api="https://api.example.com", domain="d", cvm="cvm-1")
 TODAY = datetime.now(UTC)
 CHANGED = POLICY + b"# another day\n"
 ACCEPTED = Situation().appraise()
+REPORT = read_report(Situation().signed_report)
 
 Open = Callable[..., CvmCase]
 
@@ -107,8 +109,8 @@ def test_which_machine_it_was_the_first_time_is_demanded_from_then_on_ac_048(ope
     assert not again.first_use
     pin = again.policies[-1]
     assert (pin.name, pin.authority) == ("--pin first-use", Authority.FIRST_USE)
-    assert snp(pin).chip_ids == frozenset({ACCEPTED.claims.report.chip_id})
-    assert snp(pin).report_ids == frozenset({ACCEPTED.claims.report.report_id})
+    assert snp(pin).chip_ids == frozenset({REPORT.chip_id})
+    assert snp(pin).report_ids == frozenset({REPORT.report_id})
     assert names(open_()) == ["prism:cvm-1", "floor"]
 
 

@@ -13,7 +13,7 @@ from cvmproof.appraisal import Verdict
 from cvmproof.channel.judging import Judge, Terms
 from cvmproof.cvm.examining import Outcome, examine
 from cvmproof.errors import Category, CvmproofError, EndpointError, Misuse
-from cvmproof.marks import AnotherMachine, CvmKey, Identity, Marks
+from cvmproof.marks import AnotherMachine, AnyIdentity, CvmKey, Identity, Marks
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.reading import read_policy
 from cvmproof_simulator.misbehaviour import status
@@ -97,8 +97,9 @@ def test_a_policy_that_is_not_taken_is_an_error_before_anybody_is_asked(stage: S
 class Late(Marks):
     """Marks in which another process registers a machine between the first look and the registration."""
 
-    def register(self, key: CvmKey, identity: Identity) -> None:
+    def register(self, key: CvmKey, identity: AnyIdentity) -> None:
         """Register the other one first."""
+        assert isinstance(identity, Identity)
         if self.identity(key) is None:
             super().register(key, replace(identity, report_id=b"\x77" * 32))
         super().register(key, identity)
@@ -117,14 +118,14 @@ def test_one_that_another_process_registered_meanwhile_is_judged_again_by_that(s
 class NeverAgreed(Marks):
     """Marks that always find another machine registered, and never say which."""
 
-    def identity(self, key: CvmKey) -> Identity | None:
+    def identity(self, key: CvmKey) -> AnyIdentity | None:
         """There is none."""
         del key
         return None
 
-    def register(self, key: CvmKey, identity: Identity) -> None:
+    def register(self, key: CvmKey, identity: AnyIdentity) -> None:
         """Refuse."""
-        raise AnotherMachine(f"{key.cvm}: another than {identity.report_id[:4].hex()}")
+        raise AnotherMachine(f"{key.cvm}: another than {identity}")
 
 
 def test_a_second_contradiction_is_the_error(stage: Scene, tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from cvmproof.cvm.agent_url import RULES, agent_url
 from cvmproof.cvm.fetched import FetchedPolicy, Vouching, read_fetched
 from cvmproof.cvm.finding import Finding, contradictions, looser_than_floors, policy_changed
 from cvmproof.cvm.whose_word import require_word
-from cvmproof.errors import Misuse
-from cvmproof.marks import CvmKey, Identity, Marks
+from cvmproof.marks import AnyIdentity, CvmKey, Identity, Marks, TdxIdentity
 from cvmproof.policy.pinning import pin_policy
 from cvmproof.policy.policy import Authority, Policy
 from cvmproof.prism.cvm import Cvm
@@ -91,13 +90,11 @@ def remember_accepted(case: CvmCase, appraisal: Appraisal, marks: Marks) -> None
         marks.register(case.key, _identity_of(appraisal))
 
 
-def _identity_of(appraisal: Appraisal) -> Identity:
+def _identity_of(appraisal: Appraisal) -> AnyIdentity:
     claims = appraisal.claims
-    if not isinstance(claims, SnpClaims):
-        raise Misuse(
-            f"first use: expected sev-snp, which names launches, got {appraisal.tee}", hint="--pin machine:HEX"
-        )
-    return Identity(chip_id=claims.report.chip_id, report_id=claims.report.report_id)
+    if isinstance(claims, SnpClaims):
+        return Identity(chip_id=claims.report.chip_id, report_id=claims.report.report_id)
+    return TdxIdentity(ppid=claims.pck.ppid if claims.pck else b"")
 
 
 def _fetched(cvm: Cvm, policy: bytes, demands: Demands, now: datetime) -> FetchedPolicy:
@@ -114,11 +111,9 @@ def _noticed(fetched: FetchedPolicy, demands: Demands, key: CvmKey) -> tuple[Fin
     return looser
 
 
-def _first_use_policy(known: Identity) -> Policy:
+def _first_use_policy(known: AnyIdentity) -> Policy:
+    name, authority = "--pin first-use", Authority.FIRST_USE
+    if isinstance(known, TdxIdentity):
+        return pin_policy(name=name, authority=authority, ppids=[known.ppid])
     chip_ids = [known.chip_id] if any(known.chip_id) else []
-    return pin_policy(
-        name="--pin first-use",
-        authority=Authority.FIRST_USE,
-        chip_ids=chip_ids,
-        report_ids=[known.report_id],
-    )
+    return pin_policy(name=name, authority=authority, chip_ids=chip_ids, report_ids=[known.report_id])
