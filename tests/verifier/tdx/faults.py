@@ -15,7 +15,7 @@ from tests.verifier.tdx.situation import ATTACKER, ISSUED, STRANGER, Situation, 
 from cvmproof.high_water import QE_IDENTITY_NAME, HighWater, Mark, crl_name, tcb_info_name
 from cvmproof_formats.tdx.qe_report import ENCLAVE_DEBUG
 from cvmproof_formats.tdx.tcb_status import TcbStatus
-from cvmproof_formats.tdx.td_attributes import RESERVED, TD_ATTRIBUTE_BITS, UNNAMED
+from cvmproof_formats.tdx.td_attributes import RESERVED, TD_ATTRIBUTE_BITS, UNDER_DEBUG, UNNAMED
 from cvmproof_formats.tdx.xfam import ALWAYS_ONE, XFAM_BITS
 from cvmproof_formats.tdx.xfam import RESERVED as UNKNOWN_XFAM
 from cvmproof_formats.x509 import KeyUsage
@@ -157,7 +157,8 @@ POLICY_FAULTS: dict[str, Fault] = {
         replace(GOOD, machine={"smt_enabled": False}), platform={"smt_enabled": "required"}
     ),
     "tdx.mr_service_td": demanding(replace(FIFTH, quote={"mr_service_td": value(1)}), mr_service_tds=[ZERO.hex()]),
-    "tdx.attributes.reserved": (GOOD, replace(GOOD, quote={"td_attributes": lowest_bit(RESERVED)})),
+    "tdx.attributes.under_debug": (GOOD, replace(GOOD, quote={"td_attributes": lowest_bit(RESERVED & UNDER_DEBUG)})),
+    "tdx.attributes.reserved": (GOOD, replace(GOOD, quote={"td_attributes": lowest_bit(RESERVED & ~UNDER_DEBUG)})),
     "tdx.attributes.unknown": demanding(
         replace(GOOD, quote={"td_attributes": lowest_bit(UNNAMED)}), unknown_attribute_bits="forbidden"
     ),

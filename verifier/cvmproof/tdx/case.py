@@ -14,6 +14,7 @@ from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.tdx_rules import TdxRules
 from cvmproof.tdx.chain import PckChain, Signer, choose_signer, examine_pck_chain
+from cvmproof.tdx.event_log import replay_note
 from cvmproof.tdx.link import RevocationList, examine_crl
 from cvmproof.tdx.signed_info import (
     SignedInfo,
@@ -98,8 +99,9 @@ class TdxCase:
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what was noticed."""
-        padding = self.quote.padding
-        return (f"{padding} zero bytes behind the quote cut off",) if padding else ()
+        padding, log = self.quote.padding, self.evidence.event_log
+        noticed = (f"{padding} zero bytes behind the quote cut off",) if padding else ()
+        return noticed if log is None else (*noticed, replay_note(log, self.body.rtmrs))
 
     @property
     def claims(self) -> TdxClaims:

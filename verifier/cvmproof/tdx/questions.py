@@ -318,6 +318,12 @@ def _attribute_category(bit: Bit) -> Category:
 
 ATTRIBUTE_QUESTIONS = (
     _ask(
+        "tdx.attributes.under_debug",
+        Category.DEBUG,
+        "a bit is set that puts a TD under debug, though nobody has said how",
+        f"{_ABI}, ATTRIBUTES bits 7:0",
+    ),
+    _ask(
         "tdx.attributes.reserved",
         Category.POLICY_MISMATCH,
         "bits are set that must be zero",

@@ -9,7 +9,7 @@ from cvmproof.tdx.answering import answers
 from cvmproof.tdx.case import TdxCase
 from cvmproof_formats.bitfield import Bit, mask_of
 from cvmproof_formats.tdx.body import TdBody15
-from cvmproof_formats.tdx.td_attributes import RESERVED, TD_ATTRIBUTE_BITS, UNNAMED
+from cvmproof_formats.tdx.td_attributes import RESERVED, TD_ATTRIBUTE_BITS, UNDER_DEBUG, UNNAMED
 from cvmproof_formats.tdx.xfam import ALWAYS_ONE, XFAM_BITS
 
 _NO_PCK = Absent("a PCK certificate that can be read")
@@ -95,7 +95,13 @@ def mr_service_td(case: TdxCase) -> Answer:
 @answers("tdx.attributes.reserved")
 def attributes_reserved(case: TdxCase) -> Answer:
     """Bits that must be zero may not be set."""
-    return _has_none_of(case.body.td_attributes, RESERVED)
+    return _has_none_of(case.body.td_attributes, RESERVED & ~UNDER_DEBUG)
+
+
+@answers("tdx.attributes.under_debug")
+def attributes_under_debug(case: TdxCase) -> Answer:
+    """Nor those that must be zero and would put the TD under debug; the ones with a name are for the policy."""
+    return _has_none_of(case.body.td_attributes, RESERVED & UNDER_DEBUG)
 
 
 @answers("tdx.attributes.unknown")
