@@ -28,13 +28,21 @@ from cvmproof.policy.reading import read_policy
 from cvmproof_formats.binding import BindingKind, Role, Tee, channel_report_data
 from cvmproof_formats.frames import ANSWER_LIMIT, REQUEST_LIMIT, read_frame, write_frame
 from cvmproof_formats.snp.product import ProductLine
+from cvmproof_formats.tdx import qe_identity, tcb_info
+from cvmproof_formats.tdx.signed_json import read_signed
 from cvmproof_formats.tls import ALPN_ATTESTED
 from cvmproof_formats.x509 import read_certificate
 from cvmproof_protos.v1.attestation_pb2 import AttestedAnswer, AttestedRequest
 from cvmproof_protos.v1.evidence_pb2 import Evidence
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT, SoftwarePsp
+from cvmproof_simulator.tdx.collateral import Collateral as IntelCollateral
+from cvmproof_simulator.tdx.td import SIMULATED_MRTD, SoftwareTd
 
 PSP = SoftwarePsp(ProductLine.GENOA)
+TD = SoftwareTd()
+Machine = SoftwarePsp | SoftwareTd
+EITHER: dict[str, SoftwareTd | None] = {"snp": None, "tdx": TD}
+"""What FakeAgent takes as `td`, for tests of what must hold whichever technology it is."""
 PATIENCE = 20.0  # seconds; a test that takes as long has failed
 PROMPT = 5.0  # seconds that anything local may take
 
@@ -47,14 +55,19 @@ class FakeAgent:
         *,
         answer: "Answer | None" = None,
         psp: SoftwarePsp = PSP,
+        td: SoftwareTd | None = None,
         private: ec.EllipticCurvePrivateKey | None = None,
         certificate: bytes | None = None,
         alpn: tuple[bytes, ...] = (ALPN_ATTESTED,),
         context: Callable[[SSL.Context], object] = lambda _: None,
         service: str | None = None,
     ) -> None:
-        """Take what differs from an honest agent; `service` is the unix socket of a gRPC server behind it."""
+        """Take what differs from an honest agent; with `td` the machine is that one.
+
+        `service` is the unix socket of a gRPC server behind it.
+        """
         self.psp = psp
+        self.machine: Machine = td or psp
         self.private = private or key(b"agent")
         self.certificate = certificate or leaf(self.private)
         self.received = bytearray()
@@ -156,16 +169,27 @@ def evidence_for(
 ) -> Evidence:
     """Evidence as an honest agent makes it of these values, or with other report data."""
     spki = spki or spki_of(agent)
-    data = report_data or channel_report_data(role=role, tee=Tee.SEV_SNP, nonce=nonce, spki=spki, ekm=ekm)
+    tee = tee_of(agent.machine)
+    data = report_data or channel_report_data(role=role, tee=tee, nonce=nonce, spki=spki, ekm=ekm)
     return Evidence(
-        tee=Tee.SEV_SNP,
+        tee=tee,
         binding=BindingKind.CHANNEL,
         role=role,
         nonce=nonce,
         spki=spki,
-        report=agent.psp.report(data),
-        certificates=certificates(agent.psp),
+        report=report_of(agent.machine, data),
+        certificates=certificates(agent.machine),
     )
+
+
+def tee_of(machine: Machine) -> Tee:
+    """Which technology it is of."""
+    return Tee.TDX if isinstance(machine, SoftwareTd) else Tee.SEV_SNP
+
+
+def report_of(machine: Machine, report_data: bytes) -> bytes:
+    """Its report or quote over 64 bytes."""
+    return machine.quote(report_data) if isinstance(machine, SoftwareTd) else machine.report(report_data)
 
 
 def framed(evidence: Evidence) -> bytes:
@@ -184,21 +208,31 @@ def spki_of(agent: FakeAgent) -> bytes:
 
 
 @lru_cache
-def certificates(psp: SoftwarePsp) -> tuple[bytes, ...]:
-    """The chip's certificates."""
-    return psp.certificates()
+def certificates(machine: Machine) -> tuple[bytes, ...]:
+    """The chip's certificates; a quote has its own."""
+    return () if isinstance(machine, SoftwareTd) else machine.certificates()
 
 
 @lru_cache
 def collateral() -> Collateral:
-    """A current revocation list of the simulated authorities."""
-    return Collateral(crls=(Crl(der=PSP.authorities.crl(this_update=datetime.now(UTC) - timedelta(days=1))),))
+    """What the simulated authorities of both vendors have to say now."""
+    yesterday = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    intel = IntelCollateral.of(TD.platform, yesterday)
+    return Collateral(
+        certificates=(TD.platform.authorities.tcb_signing,),
+        crls=(Crl(der=PSP.authorities.crl(this_update=yesterday)),),
+        intel_crls=(intel.root_crl, intel.pck_crl),
+        tcb_infos=(read_signed(intel.tcb_info_response, tcb_info.NAME),),
+        qe_identities=(read_signed(intel.qe_identity_response, qe_identity.NAME),),
+    )
 
 
-def policy(*, valid_for: int = 600, measurement: bytes = SIMULATED_MEASUREMENT) -> Policy:
-    """A policy that takes the simulated guest."""
+def policy(
+    *, valid_for: int = 600, measurement: bytes = SIMULATED_MEASUREMENT, mr_td: bytes = SIMULATED_MRTD
+) -> Policy:
+    """A policy that takes the simulated guest of either technology."""
     document = (
         f'{{"extends": "builtin:recommended", "valid_for": {valid_for},'
-        f' "snp": {{"measurements": ["{measurement.hex()}"]}}}}'
+        f' "snp": {{"measurements": ["{measurement.hex()}"]}}, "tdx": {{"mr_tds": ["{mr_td.hex()}"]}}}}'
     )
     return read_policy(document.encode(), name="ours")

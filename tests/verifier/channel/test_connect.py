@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
 from tests.verifier.channel.fake_agent import (
+    EITHER,
     PROMPT,
     PSP,
     Answer,
@@ -25,6 +26,7 @@ from tests.verifier.channel.fake_agent import (
     honest,
     policy,
     spki_of,
+    tee_of,
 )
 from tests.verifier.channel.leaves import SIGNATURES_ONLY, key, leaf
 from tests.verifier.channel.wire import OVERHEAD, Wire
@@ -38,6 +40,7 @@ from cvmproof.channel.channel import AttestedChannel
 from cvmproof.channel.connect import connect, open_accepted, require_grade
 from cvmproof.channel.judging import Terms
 from cvmproof.channel.tls import TlsConnection
+from cvmproof.claims import TdxClaims
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.store import CollateralStore
 from cvmproof.errors import CvmproofError, EndpointError, EvidenceError, Malformed, Misuse, Rejected, Undecided
@@ -50,7 +53,6 @@ from cvmproof_formats.binding import (
     SPKI_PREFIX,
     BindingKind,
     Role,
-    Tee,
     channel_report_data,
     key_report_data,
     nonce_report_data,
@@ -60,7 +62,9 @@ from cvmproof_formats.evidence import Evidence
 from cvmproof_formats.frames import ANSWER_LIMIT, write_frame
 from cvmproof_formats.x509 import read_certificate
 from cvmproof_protos.v1.attestation_pb2 import AttestedAnswer, AttestedRequest, Refusal
+from cvmproof_simulator.tdx.td import SoftwareTd
 
+on_either = pytest.mark.parametrize("td", EITHER.values(), ids=EITHER)
 FRAME_OF_A_NONCE = 4 + 2 + 32  # bytes: length, protobuf tag and length, nonce
 
 
@@ -84,8 +88,9 @@ def rejected(agent: FakeAgent, *ids: str) -> Appraisal:
     return appraisal
 
 
-def test_an_accepted_connection_is_handed_out_as_a_channel(echo: str) -> None:
-    with FakeAgent(service=echo) as agent, connected(agent.url) as attested:
+@on_either
+def test_an_accepted_connection_is_handed_out_as_a_channel(td: SoftwareTd | None, echo: str) -> None:
+    with FakeAgent(td=td, service=echo) as agent, connected(agent.url) as attested:
         assert attested.appraisal.assurance is Assurance.CHANNEL_BOUND
         assert attested.appraisal.simulated
         assert say(attested.channel, b"hello") == b"hello"
@@ -125,27 +130,30 @@ def answering(*, role: Role = Role.SERVER, **changes: bytes) -> Answer:
     return answer
 
 
-def test_ac_061_evidence_for_another_nonce_is_refused_as_stale() -> None:
-    appraisal = rejected(FakeAgent(answer=answering(nonce=bytes(32))), "freshness.nonce", "binding.report_data")
+@on_either
+def test_ac_061_evidence_for_another_nonce_is_refused_as_stale(td: SoftwareTd | None) -> None:
+    appraisal = rejected(FakeAgent(td=td, answer=answering(nonce=bytes(32))), "freshness.nonce", "binding.report_data")
     assert {check.category for check in appraisal.failed} == {Category.FRESHNESS, Category.BINDING}
 
 
-def test_ac_061_evidence_for_another_nonce_under_our_label_is_refused() -> None:
+@on_either
+def test_ac_061_evidence_for_another_nonce_under_our_label_is_refused(td: SoftwareTd | None) -> None:
     def relabelled(agent: FakeAgent, connection: TlsConnection, request: AttestedRequest) -> bytes:
         other = bytes(32)
         evidence = evidence_for(agent, nonce=other, ekm=connection.exporter_value(other))
         evidence.nonce = request.nonce
         return framed(evidence)
 
-    appraisal = rejected(FakeAgent(answer=relabelled), "binding.report_data")
+    appraisal = rejected(FakeAgent(td=td, answer=relabelled), "binding.report_data")
     assert [check.id for check in appraisal.failed] == ["binding.report_data"]
 
 
-def test_ac_067_report_data_right_in_its_first_half_only_is_refused() -> None:
+@on_either
+def test_ac_067_report_data_right_in_its_first_half_only_is_refused(td: SoftwareTd | None) -> None:
     def half(agent: FakeAgent, connection: TlsConnection, request: AttestedRequest) -> bytes:
         right = channel_report_data(
             role=Role.SERVER,
-            tee=Tee.SEV_SNP,
+            tee=tee_of(agent.machine),
             nonce=request.nonce,
             spki=spki_of(agent),
             ekm=connection.exporter_value(request.nonce),
@@ -154,7 +162,7 @@ def test_ac_067_report_data_right_in_its_first_half_only_is_refused() -> None:
             evidence_for(agent, nonce=request.nonce, ekm=bytes(32), report_data=right[:32] + b"\1" * 32),
         )
 
-    appraisal = rejected(FakeAgent(answer=half), "binding.report_data")
+    appraisal = rejected(FakeAgent(td=td, answer=half), "binding.report_data")
     assert {check.category for check in appraisal.failed} == {Category.BINDING}
 
 
@@ -162,8 +170,10 @@ def in_domain(kind: BindingKind, *, labelled: BindingKind) -> Answer:
     def answer(agent: FakeAgent, _: TlsConnection, request: AttestedRequest) -> bytes:
         spki = spki_of(agent)
         made = {
-            BindingKind.NONCE: nonce_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=request.nonce),
-            BindingKind.KEY: key_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=request.nonce, spki=spki),
+            BindingKind.NONCE: nonce_report_data(role=Role.SERVER, tee=tee_of(agent.machine), nonce=request.nonce),
+            BindingKind.KEY: key_report_data(
+                role=Role.SERVER, tee=tee_of(agent.machine), nonce=request.nonce, spki=spki
+            ),
         }[kind]
         evidence = evidence_for(agent, nonce=request.nonce, ekm=bytes(32), report_data=made)
         evidence.binding = labelled
@@ -172,25 +182,36 @@ def in_domain(kind: BindingKind, *, labelled: BindingKind) -> Answer:
     return answer
 
 
+@on_either
 @pytest.mark.parametrize(
     ("kind", "got"),
     [(BindingKind.NONCE, "bound to the nonce alone"), (BindingKind.KEY, "bound to the TLS key alone")],
 )
-def test_ac_069_evidence_of_a_weaker_kind_is_refused_however_it_is_labelled(kind: BindingKind, got: str) -> None:
-    honest_label = rejected(FakeAgent(answer=in_domain(kind, labelled=kind)), "binding.labels", "binding.report_data")
-    lying_label = rejected(FakeAgent(answer=in_domain(kind, labelled=BindingKind.CHANNEL)), "binding.report_data")
+def test_ac_069_evidence_of_a_weaker_kind_is_refused_however_it_is_labelled(
+    td: SoftwareTd | None, kind: BindingKind, got: str
+) -> None:
+    honest_label = rejected(
+        FakeAgent(td=td, answer=in_domain(kind, labelled=kind)), "binding.labels", "binding.report_data"
+    )
+    lying_label = rejected(
+        FakeAgent(td=td, answer=in_domain(kind, labelled=BindingKind.CHANNEL)), "binding.report_data"
+    )
     for appraisal in (honest_label, lying_label):
         assert {check.category for check in appraisal.failed} == {Category.BINDING}
         assert got in {check.got for check in appraisal.failed}
 
 
-def test_ac_072_evidence_that_names_another_key_is_refused() -> None:
-    other = FakeAgent(private=key(b"another"))
-    appraisal = rejected(FakeAgent(answer=answering(spki=spki_of(other))), "binding.labels", "binding.report_data")
+@on_either
+def test_ac_072_evidence_that_names_another_key_is_refused(td: SoftwareTd | None) -> None:
+    other = FakeAgent(td=td, private=key(b"another"))
+    appraisal = rejected(
+        FakeAgent(td=td, answer=answering(spki=spki_of(other))), "binding.labels", "binding.report_data"
+    )
     assert {check.category for check in appraisal.failed} == {Category.BINDING}
 
 
-def test_ac_075_an_exporter_value_of_another_label_context_or_length_is_refused() -> None:
+@on_either
+def test_ac_075_an_exporter_value_of_another_label_context_or_length_is_refused(td: SoftwareTd | None) -> None:
     def with_ekm(*arguments: object) -> Answer:
         def answer(agent: FakeAgent, connection: TlsConnection, request: AttestedRequest) -> bytes:
             label, size, context = (request.nonce if each == "nonce" else each for each in arguments)
@@ -204,45 +225,55 @@ def test_ac_075_an_exporter_value_of_another_label_context_or_length_is_refused(
         (b"EXPORTER-cvmproof-v1", 32, b""),
         (b"EXPORTER-cvmproof-v1", 64, "nonce"),
     ):
-        appraisal = rejected(FakeAgent(answer=with_ekm(*arguments)), "binding.report_data")
+        appraisal = rejected(FakeAgent(td=td, answer=with_ekm(*arguments)), "binding.report_data")
         assert {check.category for check in appraisal.failed} == {Category.BINDING}
 
 
-def test_ac_079_evidence_by_the_other_end_is_refused() -> None:
-    appraisal = rejected(FakeAgent(answer=answering(role=Role.CLIENT)), "binding.labels", "binding.report_data")
+@on_either
+def test_ac_079_evidence_by_the_other_end_is_refused(td: SoftwareTd | None) -> None:
+    appraisal = rejected(FakeAgent(td=td, answer=answering(role=Role.CLIENT)), "binding.labels", "binding.report_data")
     assert any("sent back" in check.got for check in appraisal.failed)
 
 
+@on_either
 @pytest.mark.parametrize("more", [None, "content_commitment", "key_agreement", "key_cert_sign", "crl_sign"])
-def test_ac_078_a_leaf_whose_key_may_do_more_than_shake_hands_is_refused(more: str | None) -> None:
+def test_ac_078_a_leaf_whose_key_may_do_more_than_shake_hands_is_refused(
+    td: SoftwareTd | None, more: str | None
+) -> None:
     private = key(b"agent")
     usages = None if more is None else SIGNATURES_ONLY | {more}
-    appraisal = rejected(FakeAgent(private=private, certificate=leaf(private, usages=usages)), "binding.leaf")
+    appraisal = rejected(FakeAgent(td=td, private=private, certificate=leaf(private, usages=usages)), "binding.leaf")
     assert [check.id for check in appraisal.failed] == ["binding.leaf"]
     assert {check.category for check in appraisal.failed} == {Category.BINDING}
 
 
-def test_ac_078_a_leaf_whose_key_may_not_sign_is_refused() -> None:
+@on_either
+def test_ac_078_a_leaf_whose_key_may_not_sign_is_refused(td: SoftwareTd | None) -> None:
     private = key(b"agent")
-    agent = FakeAgent(private=private, certificate=leaf(private, usages=frozenset({"key_agreement"})))
+    agent = FakeAgent(td=td, private=private, certificate=leaf(private, usages=frozenset({"key_agreement"})))
     appraisal = rejected(agent, "binding.leaf")
     assert {check.category for check in appraisal.failed} == {Category.BINDING}
 
 
-def test_ac_078_a_key_on_another_curve_is_refused() -> None:
+@on_either
+def test_ac_078_a_key_on_another_curve_is_refused(td: SoftwareTd | None) -> None:
     appraisal = rejected(
-        FakeAgent(private=key(b"agent", "P-384"), answer=answering(report_data=bytes(64), spki=SPKI_PREFIX + bytes(64)))
+        FakeAgent(
+            td=td, private=key(b"agent", "P-384"), answer=answering(report_data=bytes(64), spki=SPKI_PREFIX + bytes(64))
+        )
     )
     assert {check.category for check in appraisal.failed} == {Category.BINDING}
     (no,) = [check for check in appraisal.failed if check.id == "binding.report_data"]
     assert "uncompressed P-256 key" in no.expected
 
 
-def test_ac_078_a_compressed_point_is_refused() -> None:
+@on_either
+def test_ac_078_a_compressed_point_is_refused(td: SoftwareTd | None) -> None:
     private = key(b"agent")
     right = leaf(private)
     appraisal = rejected(
         FakeAgent(
+            td=td,
             private=private,
             certificate=compressed(right),
             answer=answering(report_data=bytes(64), spki=SPKI_PREFIX + bytes(64)),
@@ -269,8 +300,9 @@ def compressed(certificate: bytes) -> bytes:
     return made
 
 
-def test_ac_074_a_verdict_is_for_one_connection_and_dies_with_it(echo: str) -> None:
-    with FakeAgent(service=echo) as agent, connected(agent.url) as attested:
+@on_either
+def test_ac_074_a_verdict_is_for_one_connection_and_dies_with_it(td: SoftwareTd | None, echo: str) -> None:
+    with FakeAgent(td=td, service=echo) as agent, connected(agent.url) as attested:
         assert say(attested.channel, b"one") == b"one"
         agent.connections[0].sock.shutdown(2)
         with pytest.raises(grpc.RpcError) as caught:
@@ -282,8 +314,9 @@ def test_ac_074_a_verdict_is_for_one_connection_and_dies_with_it(echo: str) -> N
         assert attested.ended
 
 
-def test_ac_075_a_reconnect_is_another_appraisal_with_another_nonce(echo: str) -> None:
-    with FakeAgent(service=echo) as agent, connected(agent.url) as first, first.renew() as second:
+@on_either
+def test_ac_075_a_reconnect_is_another_appraisal_with_another_nonce(td: SoftwareTd | None, echo: str) -> None:
+    with FakeAgent(td=td, service=echo) as agent, connected(agent.url) as first, first.renew() as second:
         assert first.ended == "closed here"
         assert say(second.channel, b"again") == b"again"
         assert second.appraisal is not first.appraisal
@@ -293,7 +326,8 @@ def test_ac_075_a_reconnect_is_another_appraisal_with_another_nonce(echo: str) -
 # --- not one byte too many -------------------------------------------------------------------------------------------
 
 
-def test_ac_077_nothing_but_the_nonce_leaves_before_the_verdict() -> None:
+@on_either
+def test_ac_077_nothing_but_the_nonce_leaves_before_the_verdict(td: SoftwareTd | None) -> None:
     seen = []
 
     def judge(evidence: Evidence, expected: Live) -> Appraisal:
@@ -301,7 +335,7 @@ def test_ac_077_nothing_but_the_nonce_leaves_before_the_verdict() -> None:
         seen.append((bytes(wire.sent), list(wire.protected)))
         return terms().judge(evidence, expected)
 
-    with FakeAgent() as agent, Wire(agent.port) as wire:
+    with FakeAgent(td=td) as agent, Wire(agent.port) as wire:
         accepted = open_accepted(wire.url, judge)
         before, protected = seen[0]
         assert [record.size for record in protected] == [FRAME_OF_A_NONCE + OVERHEAD]
@@ -310,15 +344,16 @@ def test_ac_077_nothing_but_the_nonce_leaves_before_the_verdict() -> None:
         accepted.connection.close()
 
 
-def test_ac_077_after_a_rejected_verdict_nothing_leaves_at_all() -> None:
+@on_either
+def test_ac_077_after_a_rejected_verdict_nothing_leaves_at_all(td: SoftwareTd | None) -> None:
     seen = []
 
     def judge(evidence: Evidence, expected: Live) -> Appraisal:
         seen.append(bytes(wire.sent))
-        return terms(policy(measurement=b"\1" * 48)).judge(evidence, expected)
+        return terms(policy(measurement=b"\1" * 48, mr_td=b"\1" * 48)).judge(evidence, expected)
 
-    with FakeAgent() as agent, Wire(agent.port) as wire:
-        with pytest.raises(Rejected, match=r"snp\.measurement"):
+    with FakeAgent(td=td) as agent, Wire(agent.port) as wire:
+        with pytest.raises(Rejected, match=r"snp\.measurement" if td is None else r"tdx\.mr_td"):
             open_accepted(wire.url, judge)
         assert wire.client_is_gone.wait(PROMPT)
         assert bytes(wire.sent) == seen[0]
@@ -768,16 +803,22 @@ def test_a_channel_that_nobody_used_leaves_nothing() -> None:
 # --- quiet -----------------------------------------------------------------------------------------------------------
 
 
-def test_ac_126_logs_hold_no_nonce_key_or_evidence(echo: str, caplog: pytest.LogCaptureFixture) -> None:
+@on_either
+def test_ac_126_logs_hold_no_nonce_key_or_evidence(
+    td: SoftwareTd | None, echo: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    with FakeAgent(service=echo) as agent:
+    with FakeAgent(td=td, service=echo) as agent:
         with connected(agent.url) as attested:
             say(attested.channel, b"hello")
-            report = attested.appraisal.claims.report
+            claims = attested.appraisal.claims
         with pytest.raises(Rejected):
-            connected(agent.url, policy(measurement=b"\1" * 48))
+            connected(agent.url, policy(measurement=b"\1" * 48, mr_td=b"\1" * 48))
         secrets = [AttestedRequest.FromString(request).nonce for request in agent.requests]
-        secrets += [report.report_data, report.signature_r, *certificates(PSP)]
+        if isinstance(claims, TdxClaims):
+            secrets += [claims.quote.body.report_data, claims.quote.signature, claims.quote.attestation_key]
+        else:
+            secrets += [claims.report.report_data, claims.report.signature_r, *certificates(PSP)]
     text = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records if "cvmproof" in record.name)
     assert "accepted, channel-bound" in text
     for secret in secrets:

@@ -11,7 +11,19 @@ from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
-from tests.verifier.channel.fake_agent import PROMPT, PSP, FakeAgent, certificates, collateral, framed, policy
+from tests.verifier.channel.fake_agent import (
+    EITHER,
+    PROMPT,
+    PSP,
+    FakeAgent,
+    Machine,
+    certificates,
+    collateral,
+    framed,
+    policy,
+    report_of,
+    tee_of,
+)
 from tests.verifier.channel.leaves import key, leaf
 
 from cvmproof.appraisal import Appraisal, Assurance, Verdict
@@ -55,16 +67,20 @@ def server_context() -> SSL.Context:
     return context
 
 
-def evidence(role: Role, spki: bytes, nonce: bytes, ekm: bytes) -> Evidence:
-    data = channel_report_data(role=role, tee=Tee.SEV_SNP, nonce=nonce, spki=spki, ekm=ekm)
+on_either = pytest.mark.parametrize("machine", [td or PSP for td in EITHER.values()], ids=EITHER)
+
+
+def evidence(role: Role, spki: bytes, nonce: bytes, ekm: bytes, machine: Machine = PSP) -> Evidence:
+    tee = tee_of(machine)
+    data = channel_report_data(role=role, tee=tee, nonce=nonce, spki=spki, ekm=ekm)
     return Evidence(
-        tee=Tee.SEV_SNP,
+        tee=tee,
         binding=BindingKind.CHANNEL,
         role=role,
         nonce=nonce,
         spki=spki,
-        report=PSP.report(data),
-        certificates=certificates(PSP),
+        report=report_of(machine, data),
+        certificates=certificates(machine),
     )
 
 
@@ -116,25 +132,27 @@ def judged(answered: Answered) -> Appraisal:
     return TERMS.judge(answered.evidence, answered.expected)
 
 
+@on_either
 def test_a_client_that_attests_is_appraised_by_the_same_code(
-    asking: Callable[[Attester, bytes, bytes], Answered],
+    machine: Machine, asking: Callable[[Attester, bytes, bytes], Answered]
 ) -> None:
     def honest(connection: TlsConnection, nonce: bytes) -> Evidence:
-        return evidence(Role.CLIENT, spki_of(CLIENT_LEAF), nonce, connection.exporter_value(nonce))
+        return evidence(Role.CLIENT, spki_of(CLIENT_LEAF), nonce, connection.exporter_value(nonce), machine)
 
     appraisal = judged(asking(honest, b"client", CLIENT_LEAF))
     assert appraisal.verdict is Verdict.ACCEPTED
     assert appraisal.assurance is Assurance.CHANNEL_BOUND
 
 
+@on_either
 def test_ac_079_a_verifiers_own_evidence_sent_back_to_it_is_refused(
-    asking: Callable[[Attester, bytes, bytes], Answered],
+    machine: Machine, asking: Callable[[Attester, bytes, bytes], Answered]
 ) -> None:
     """The worst case: the peer has the verifier's own TLS key, so that only the role tells the two ends apart."""
 
     def reflecting(connection: TlsConnection, nonce: bytes) -> Evidence:
         # What the verifier's own agent says of its end of this very session.
-        return evidence(Role.SERVER, spki_of(OUR_LEAF), nonce, connection.exporter_value(nonce))
+        return evidence(Role.SERVER, spki_of(OUR_LEAF), nonce, connection.exporter_value(nonce), machine)
 
     def relabelling(connection: TlsConnection, nonce: bytes) -> Evidence:
         made = reflecting(connection, nonce)

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.verifier.channel.fake_agent import PROMPT, PSP, FakeAgent, certificates, collateral, policy, spki_of
+from tests.verifier.channel.fake_agent import (
+    EITHER,
+    PROMPT,
+    FakeAgent,
+    certificates,
+    collateral,
+    policy,
+    report_of,
+    spki_of,
+    tee_of,
+)
 from tests.verifier.channel.leaves import SIGNATURES_ONLY, key, leaf
 from tests.verifier.channel.wire import Wire
 
@@ -25,7 +35,9 @@ from cvmproof_formats.errors import Category
 from cvmproof_formats.tls import ALPN_ATTESTED, ALPN_H2
 from cvmproof_protos.v1.attestation_pb2 import EvidenceRequest
 from cvmproof_protos.v1.evidence_pb2 import Evidence
+from cvmproof_simulator.tdx.td import SoftwareTd
 
+on_either = pytest.mark.parametrize("td", EITHER.values(), ids=EITHER)
 Answer = Callable[[FakeAgent, bytes, grpc.ServicerContext], Evidence]
 Serving = Callable[..., FakeAgent]
 
@@ -43,15 +55,15 @@ class H2Agent(FakeAgent):
 
 
 def honest(agent: FakeAgent, nonce: bytes, _: grpc.ServicerContext) -> Evidence:
-    spki = spki_of(agent)
+    spki, tee = spki_of(agent), tee_of(agent.machine)
     return Evidence(
-        tee=Tee.SEV_SNP,
+        tee=tee,
         binding=BindingKind.KEY,
         role=Role.SERVER,
         nonce=nonce,
         spki=spki,
-        report=PSP.report(key_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=nonce, spki=spki)),
-        certificates=certificates(PSP),
+        report=report_of(agent.machine, key_report_data(role=Role.SERVER, tee=tee, nonce=nonce, spki=spki)),
+        certificates=certificates(agent.machine),
     )
 
 
@@ -60,10 +72,13 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     """`serving(answer, ...)` is an agent whose GetEvidence answers so, and whose Say echoes."""
     with ExitStack() as stack:
 
-        def start(answer: Answer = honest, usages: frozenset[str] = SIGNATURES_ONLY) -> FakeAgent:
+        def start(
+            answer: Answer = honest, usages: frozenset[str] = SIGNATURES_ONLY, td: SoftwareTd | None = None
+        ) -> FakeAgent:
             private = key(b"agent")
             path = str(tmp_path / "h2")
-            agent = H2Agent(private=private, certificate=leaf(private, usages=usages), alpn=(ALPN_H2,), service=path)
+            own = leaf(private, usages=usages)
+            agent = H2Agent(td=td, private=private, certificate=own, alpn=(ALPN_H2,), service=path)
             server = grpc.server(ThreadPoolExecutor(4))
 
             def get_evidence(request: EvidenceRequest, context: grpc.ServicerContext) -> Evidence:
@@ -100,8 +115,9 @@ def connected(url: str) -> AttestedChannel:
     return connect_key_bound(url, policies=[policy()], trust=TrustRoots.simulated(), collateral=collateral())
 
 
-def test_an_accepted_connection_is_graded_key_bound_and_no_higher(serving: Serving) -> None:
-    agent = serving()
+@on_either
+def test_an_accepted_connection_is_graded_key_bound_and_no_higher(td: SoftwareTd | None, serving: Serving) -> None:
+    agent = serving(td=td)
     with connected(agent.url) as attested:
         assert attested.appraisal.assurance is Assurance.KEY_BOUND
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = attested.channel.unary_unary("/test.Echo/Say")
@@ -112,15 +128,19 @@ def test_an_accepted_connection_is_graded_key_bound_and_no_higher(serving: Servi
     assert cvmproof.connect_key_bound is connect_key_bound
 
 
-def test_ac_077_before_the_verdict_only_the_nonce_was_asked_with(serving: Serving) -> None:
-    agent = serving(lambda agent, nonce, _: broken(honest(agent, nonce, _)))
-    with Wire(agent.port) as wire, pytest.raises(Rejected, match=r"snp\.signature\.report"):
+@on_either
+def test_ac_077_before_the_verdict_only_the_nonce_was_asked_with(td: SoftwareTd | None, serving: Serving) -> None:
+    agent = serving(lambda agent, nonce, _: broken(honest(agent, nonce, _)), td=td)
+    which = r"snp\.signature\.report" if td is None else r"tdx\.signature\.quote"
+    with Wire(agent.port) as wire, pytest.raises(Rejected, match=which):
         connected(wire.url)
     assert len(agent.requests) == 1
 
 
 def broken(evidence: Evidence) -> Evidence:
-    evidence.report = evidence.report[:0x2A0] + b"\1" * 8 + evidence.report[0x2A8:]
+    # Of its signature: AMD 56860, SIGNATURE; of a quote behind header, body and a length.
+    start = 48 + 584 + 4 if evidence.tee == Tee.TDX else 0x2A0
+    evidence.report = evidence.report[:start] + b"\1" * 8 + evidence.report[start + 8 :]
     return evidence
 
 
@@ -138,8 +158,9 @@ def test_evidence_for_another_key_or_nonce_is_refused(serving: Serving) -> None:
     assert {check.category for check in caught.value.appraisal.failed} == {Category.BINDING}
 
 
-def test_ac_061_evidence_for_another_nonce_is_refused(serving: Serving) -> None:
-    agent = serving(lambda agent, _, context: honest(agent, bytes(32), context))
+@on_either
+def test_ac_061_evidence_for_another_nonce_is_refused(td: SoftwareTd | None, serving: Serving) -> None:
+    agent = serving(lambda agent, _, context: honest(agent, bytes(32), context), td=td)
     with pytest.raises(Rejected) as caught:
         connected(agent.url)
     assert {check.category for check in caught.value.appraisal.failed} == {Category.FRESHNESS, Category.BINDING}

@@ -4,16 +4,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import pytest
 from tests.verifier.channel.conftest import echo
-from tests.verifier.channel.fake_agent import PSP, FakeAgent
+from tests.verifier.channel.fake_agent import PSP, TD, FakeAgent
 from tests.verifier.cli.conftest import POLICY, Run
 
+from cvmproof_agent.device import open_device
+from cvmproof_agent.serve import Agent
 from cvmproof_formats.snp.report import read_report
 from cvmproof_simulator.kds import FakeKds
+from cvmproof_simulator.tdx.collateral import Collateral as IntelCollateral
+from cvmproof_simulator.tdx.pcs import FakePcs
+from cvmproof_simulator.tdx.td import SIMULATED_MRTD
 
 __all__ = ["echo"]
 CHIP = PSP.chip_id.hex()
@@ -43,6 +49,57 @@ def test_an_accepted_agent_is_shown_with_its_grade(run: Run, policy: str, kds: F
         assert f"127.0.0.1:{agent.port}" in ran.stdout
     assert ran.code == 0
     assert "ACCEPTED (simulated)   channel-bound" in ran.stdout
+
+
+@pytest.fixture(scope="module")
+def pcs() -> Iterator[FakePcs]:
+    issued = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    with FakePcs(IntelCollateral.of(TD.platform, issued), caching=True) as fake:
+        yield fake
+
+
+def tdx_options(folder: Path, pcs: FakePcs, *more: str) -> tuple[str, ...]:
+    path = folder / "tdx.toml"
+    path.write_text(f'extends = "builtin:recommended"\n\n[tdx]\nmr_tds = ["{SIMULATED_MRTD.hex()}"]\n')
+    return ("--policy", str(path), "--trust", "simulated", "--pccs", pcs.url, *more)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_an_accepted_td_is_shown_with_its_grade(run: Run, tmp_path: Path, pcs: FakePcs, version: int) -> None:
+    with Agent(open_device(f"simulated:tdx,version={version}")) as agent:
+        host, port = agent.address
+        ran = run("connect", f"https://{host}:{port}", *tdx_options(tmp_path, pcs))
+    assert ran.code == 0
+    assert f"TDX · 51d000000000 · quote v{version}" in ran.stdout
+    assert "ACCEPTED (simulated)   channel-bound" in ran.stdout
+
+
+def test_a_td_that_is_not_as_demanded_is_refused_with_every_reason(run: Run, tmp_path: Path, pcs: FakePcs) -> None:
+    device = f"simulated:tdx,platform=OutOfDate,td_attributes=0x10000001,mr_td={'ab' * 48}"
+    with Agent(open_device(device)) as agent:
+        host, port = agent.address
+        ran = run("connect", f"https://{host}:{port}", *tdx_options(tmp_path, pcs, "--json"))
+    assert ran.code == 3
+    failed = {check["id"] for check in ran.document["checks"] if check["outcome"] == "fail"}
+    assert {"tdx.mr_td", "tdx.attributes.debug"} <= failed
+    assert ran.document["assurance"] == "evidence-only"
+
+
+def test_a_td_on_a_machine_that_lacks_updates_is_refused_by_intels_word(run: Run, tmp_path: Path, pcs: FakePcs) -> None:
+    with Agent(open_device("simulated:tdx,platform=OutOfDate")) as agent:
+        host, port = agent.address
+        ran = run("connect", f"https://{host}:{port}", *tdx_options(tmp_path, pcs, "--json"))
+    assert ran.code == 3
+    assert {check["id"] for check in ran.document["checks"] if check["outcome"] == "fail"} == {"tdx.tcb.status"}
+    assert ran.document["claims"]["tcb"]["platform"] == "OutOfDate"
+
+
+def test_a_policy_about_the_other_technology_alone_takes_no_td(run: Run, policy: str, pcs: FakePcs) -> None:
+    with FakeAgent(td=TD) as agent:
+        ran = run("connect", agent.url, "--policy", policy, "--trust", "simulated", "--pccs", pcs.url, "--json")
+        assert ran.code == 3
+        assert "policy.tee" in {check["id"] for check in ran.document["checks"] if check["outcome"] == "fail"}
+        assert not agent.received
 
 
 def test_json_is_one_object_with_the_grade_and_the_live_checks(run: Run, policy: str, kds: FakeKds) -> None:
