@@ -7,12 +7,11 @@ lists may only shrink. A report has none, since it is signed or reserved through
 its signature is checked over the bytes received and covers, or is, all of them.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from tests.system.flips import MAY_FLIP, bits, flipped
 from tests.verifier.snp.recorded import ORDINARY, Case, appraise_case, each
 from tests.verifier.snp.situation import NOW, Situation, categories, policy_of
 
@@ -27,24 +26,12 @@ from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.evidence import read_evidence
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 
-MAY_FLIP: dict[str, list[int]] = json.loads((Path(__file__).parent / "flippable.json").read_text("utf-8"))
 GENUINE = builtin_policy("genuine")
 STRICT = policy_of("genuine", "required", {})
 SOME = 61  # one bit in so many, for the other real reports
 SIMULATED = Situation()
 # The newest kind of report, whose fields are all in use; the others are flipped in a full sweep.
 NEWEST = tuple(case for case in ORDINARY if case.data[0] == 5)[:1]
-
-
-def flipped(data: bytes, bit: int) -> bytes:
-    changed = bytearray(data)
-    changed[bit // 8] ^= 1 << bit % 8
-    return bytes(changed)
-
-
-def bits(data: bytes, sweep: str) -> Iterator[int]:
-    """Every bit, or of each byte one, each byte another."""
-    return iter(range(len(data) * 8)) if sweep == "full" else (i * 8 + i % 8 for i in range(len(data)))
 
 
 def refusal(appraisal_of: Callable[[bytes], set[Category] | None], data: bytes, bit: int) -> set[Category] | None:
