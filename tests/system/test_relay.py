@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import grpc
 import pytest
@@ -17,15 +17,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.system.relay import Relay, Strategy, ask_on_a_connection, ask_over_h2
+from tests.verifier.channel.fake_agent import collateral as collateral_of_both
+from tests.verifier.channel.fake_agent import policy
 
 from cvmproof.appraisal import Appraisal, Assurance
 from cvmproof.channel.channel import AttestedChannel
 from cvmproof.channel.connect import connect
 from cvmproof.channel.key_bound import connect_key_bound
 from cvmproof.channel.tls import TlsConnection
-from cvmproof.collateral.collateral import Collateral, Crl
+from cvmproof.collateral.collateral import Collateral
 from cvmproof.errors import Rejected
-from cvmproof.policy.reading import read_policy
 from cvmproof.trust import TrustRoots
 from cvmproof_agent import serve
 from cvmproof_agent.device import open_device
@@ -33,22 +34,22 @@ from cvmproof_agent.limits import Limits
 from cvmproof_agent.tls_key import TlsKey
 from cvmproof_formats.binding import BindingKind, Role, Tee, channel_report_data
 from cvmproof_formats.errors import Category
-from cvmproof_formats.snp.product import ProductLine
 from cvmproof_protos.v1.evidence_pb2 import Evidence
-from cvmproof_simulator.psp import SIMULATED_MEASUREMENT, SoftwarePsp
 
 SECRET = b"for the machine that was verified and nobody else"
 QUICK = Limits(reports_per_second=1000, report_burst=1000, handshakes_per_second=1000, handshake_burst=1000)
-POLICY = read_policy(
-    f'{{"extends": "builtin:recommended", "snp": {{"measurements": ["{SIMULATED_MEASUREMENT.hex()}"]}}}}'.encode(),
-    name="ours",
-)
+POLICY = policy()
+DEVICES = {Tee.SEV_SNP: "simulated:snp", Tee.TDX: "simulated:tdx"}
 
 
 @pytest.fixture(scope="module")
 def collateral() -> Collateral:
-    issued = datetime.now(UTC) - timedelta(days=1)
-    return Collateral(crls=(Crl(der=SoftwarePsp(ProductLine.GENOA).authorities.crl(this_update=issued)),))
+    return collateral_of_both()
+
+
+@pytest.fixture(params=Tee)
+def tee(request: pytest.FixtureRequest) -> Tee:
+    return Tee(request.param)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Machine:
 
     url: str
     leaked: TlsKey
+    tee: Tee
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,12 @@ class Leaking:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+def machine(tee: Tee, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     key = TlsKey.generate()
     monkeypatch.setattr(serve, "TlsKey", Leaking(key))
-    with serve.Agent(open_device("simulated:snp"), limits=QUICK) as agent:
+    with serve.Agent(open_device(DEVICES[tee]), limits=QUICK) as agent:
         host, port = agent.address
-        yield Machine(f"https://{host}:{port}", key)
+        yield Machine(f"https://{host}:{port}", key, tee)
 
 
 def channel_bound(url: str, collateral: Collateral) -> AttestedChannel:
@@ -218,7 +220,7 @@ def test_ac_073_the_agent_signs_nothing_that_a_client_chose(
 
     def asking_for_exactly_that(relay: Relay, nonce: bytes, session: TlsConnection) -> Evidence:
         expected = channel_report_data(
-            role=Role.SERVER, tee=Tee.SEV_SNP, nonce=nonce, spki=relay.key.spki, ekm=session.exporter_value(nonce)
+            role=Role.SERVER, tee=machine.tee, nonce=nonce, spki=relay.key.spki, ekm=session.exporter_value(nonce)
         )
         asked = {"report data": expected, "its first half": expected[:32], "nothing": b"", "a byte too many": bytes(33)}
         try:
@@ -241,10 +243,9 @@ def test_ac_074_evidence_of_one_connection_is_none_of_another(machine: Machine, 
     """The certificate is seen on one connection, the evidence comes from a second, calls would go over a third."""
 
     def splicing(relay: Relay, nonce: bytes, _: TlsConnection) -> Evidence:
-        with channel_bound(relay.behind, collateral) as second:
-            report = second.appraisal.claims.report
+        second = ask_on_a_connection(relay.behind, nonce)
         evidence = ask_on_a_connection(relay.behind, nonce)
-        evidence.report = report.build()
+        evidence.report = second.report
         return evidence
 
     with Relay(machine.url, machine.leaked, splicing) as relay, pytest.raises(Rejected) as caught:
