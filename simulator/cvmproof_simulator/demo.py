@@ -1,4 +1,4 @@
-"""The first minute: of two SIMULATED CVMs that an API lists, one is accepted; the other and a relay are refused.
+"""The first minute: of three SIMULATED CVMs that an API lists, two are accepted; the third and a relay are refused.
 
 Each verdict is a real `cvmproof` process's, and the CVMs are served by real `cvmproof-agent` processes; only the agent
 whose TLS key has leaked runs in here, because no agent gives its key away.
@@ -18,7 +18,7 @@ from cvmproof_simulator.health import check_health
 from cvmproof_simulator.leak import leaking_agent, tell_key_bound
 from cvmproof_simulator.program import Program, command_of, environment
 from cvmproof_simulator.relay import Relay
-from cvmproof_simulator.stage import COLLATERAL, DEVICES, EVIL, FLOOR, GOOD, IMAGE, Stage, set_stage
+from cvmproof_simulator.stage import COLLATERAL, DEVICES, EVIL, FLOOR, GOOD, IMAGE, POLICIES, TD, Stage, set_stage
 
 ACCEPTED, REJECTED = 0, 3
 INTERRUPTED = 130  # as shells say of SIGINT
@@ -43,6 +43,11 @@ ACCEPTS_GOOD: Final = Scene(
     arguments=("cvm", "verify", GOOD, *_AND_SO, "--forward", "127.0.0.1:0"),
     exit_code=ACCEPTED,
     says=("ACCEPTED (simulated)", "channel-bound", "as expected", "SERVING"),
+)
+ACCEPTS_TD: Final = Scene(
+    arguments=("cvm", "verify", TD, *_AND_SO),
+    exit_code=ACCEPTED,
+    says=("ACCEPTED (simulated)", "channel-bound", "TDX", "UpToDate", "as expected"),
 )
 REFUSES_EVIL: Final = Scene(
     arguments=("cvm", "verify", EVIL, *_AND_SO),
@@ -75,7 +80,7 @@ class Demo:
         """Show everything, and clean up."""
         began = time.monotonic()
         try:
-            self._step(0, "Starting two SIMULATED SEV-SNP CVMs, a fake AMD KDS and a fake Prism")
+            self._step(0, "Starting SIMULATED CVMs, two SEV-SNP and one TDX, and a fake Prism, AMD KDS and Intel PCCS")
             with set_stage(environment(color=False)) as stage:
                 self._show(stage)
                 done = self._summary(time.monotonic() - began)
@@ -96,18 +101,21 @@ class Demo:
         self._introduce(stage)
         self._step(1, f"$ {_shown(ACCEPTS_GOOD.arguments)}")
         self._play(ACCEPTS_GOOD, stage)
+        self._say(f"{_INDENT}$ {_shown(ACCEPTS_TD.arguments)}")
+        self._play(ACCEPTS_TD, stage)
         self._step(2, f"$ {_shown(REFUSES_EVIL.arguments)}")
         self._play(REFUSES_EVIL, stage)
         self._step(3, f"A relay with the agent's leaked TLS key sits in front of {GOOD}, and Prism names its address")
         self._be_relayed(stage)
 
     def _introduce(self, stage: Stage) -> None:
-        self._say(f"{_INDENT}(software PSP; no production trust set accepts its roots)")
+        self._say(f"{_INDENT}(software PSP and quoting enclave; no production trust set accepts their roots)")
         for name, url in stage.agents.items():
-            self._say(f"{_INDENT}{name}  {url}   cvmproof-agent serve --device {_shorten(DEVICES[name])} ...")
+            self._say(f"{_INDENT}{name:<8}  {url}   cvmproof-agent serve --device {_shorten(DEVICES[name])} ...")
         for name, value in stage.options.items():
             self._say(f'{_INDENT}{name}="{value}"')
-        self._say(f"{_INDENT}# Prism names addresses and a policy for each ({IMAGE}), and is not taken at its word:")
+        policies = ", ".join(dict.fromkeys(POLICIES.values()))
+        self._say(f"{_INDENT}# Prism names addresses and a policy for each ({policies}), and is not taken at its word:")
         self._say(f"{_INDENT}# {FLOOR} says which software may run, and only $HERE allows addresses of this machine")
 
     def _play(self, scene: Scene, stage: Stage) -> None:

@@ -70,7 +70,7 @@ def test_a_cvm_is_accepted_and_another_one_and_a_relay_are_refused(
         "The relay has read 38 bytes",
     ):
         assert words in relayed
-    assert re.search(r"Done in \d+ s: 1 accepted, 2 rejected, as they should be. Everything is stopped.\n$", text)
+    assert re.search(r"Done in \d+ s: 2 accepted, 2 rejected, as they should be. Everything is stopped.\n$", text)
     assert "UNEXPECTED" not in text
     assert list(temporary.iterdir()) == []
     assert nobody_listens(text)
@@ -79,11 +79,11 @@ def test_a_cvm_is_accepted_and_another_one_and_a_relay_are_refused(
 def test_an_outcome_that_should_not_be_is_said_and_is_exit_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(stage, "DEVICES", dict.fromkeys(stage.DEVICES, "simulated:snp"))
+    monkeypatch.setattr(stage, "DEVICES", {**stage.DEVICES, stage.EVIL: "simulated:snp"})
     assert Demo().run() == 1
     text = capsys.readouterr().out
     assert "UNEXPECTED: exit 0, should be 3; missing ['REJECTED (simulated)', 'MEASUREMENT', 'DEBUG']" in text
-    assert "2 accepted, 1 rejected, 1 NOT as they should be" in text
+    assert "3 accepted, 1 rejected, 1 NOT as they should be" in text
 
 
 def test_a_command_that_gets_nowhere_is_a_surprise(
@@ -95,7 +95,7 @@ def test_a_command_that_gets_nowhere_is_a_surprise(
     text = capsys.readouterr().out
     assert "UNEXPECTED: exit 5, should be 3" in text
     assert "UNEXPECTED: the request alone is 38 bytes" in text
-    assert "1 accepted, 1 rejected, 2 NOT as they should be" in text
+    assert "2 accepted, 1 rejected, 2 NOT as they should be" in text
 
 
 def test_silence_is_a_surprise(
@@ -173,7 +173,7 @@ def test_kept_it_waits_and_what_it_says_to_try_works(
     assert capsys.readouterr().out == "\nEverything is stopped.\n"
     (text,) = tried
     assert re.findall(r"^exit (\d+)$", text, re.MULTILINE) == ["0", "0", "3", "0", "0"], text
-    assert "1 accepted, 1 rejected, 0 undecided" in text
+    assert "2 accepted, 1 rejected, 0 undecided" in text
     assert list(temporary.iterdir()) == []
 
 
