@@ -20,7 +20,7 @@ from cvmproof.policy.policy import Policy
 from cvmproof.policy.reading import builtin_policy
 from cvmproof.tdx.tcb import TdRating
 from cvmproof.trust import TrustRoots
-from cvmproof_formats.evidence import read_evidence
+from cvmproof_formats.evidence import Evidence, read_evidence
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.tdx.signed_json import read_signed
 
@@ -115,13 +115,15 @@ def appraise_row(
     row: Row,
     *,
     quote: bytes | None = None,
+    evidence: Evidence | None = None,
     collateral: Collateral | None = None,
     policies: Sequence[Policy] = (),
     at: datetime | None = None,
 ) -> Appraisal:
     """Appraise a row, as recorded unless something is given, under builtin:genuine at its own time."""
+    data = read(recorded / "tdx" / row.quote) if quote is None else quote
     return appraise(
-        read_evidence(read(recorded / "tdx" / row.quote) if quote is None else quote),
+        evidence or read_evidence(data),
         policies=policies or [builtin_policy("genuine")],
         trust=TrustRoots.production(),
         freshness=NoFreshness(),

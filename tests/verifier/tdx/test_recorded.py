@@ -1,5 +1,6 @@
 """Real quotes with Intel's real collateral: rated as Intel rates them, or refused for the right reason."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cvmproof.document import appraisal_document
 from cvmproof.policy.reading import builtin_policy
 from cvmproof_formats.encoding import read_json
 from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.evidence import read_evidence
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.tdx.quote import read_padded_quote
 from cvmproof_formats.tdx.signed_json import read_signed
@@ -205,3 +207,20 @@ def test_all_collateral_at_once_gives_the_verdict_of_the_newest(recorded: Path) 
     found = appraise_row(recorded, row, collateral=collateral_of(recorded, row).merged(*list(others.values())[:10]))
     assert rating_of(found) == rating_of(appraise_row(recorded, row))
     assert found.verdict is appraise_row(recorded, row).verdict
+
+
+@pytest.mark.parametrize(
+    ("log", "note"),
+    [
+        ("google+go-tdx-guest/ccel_data.dat", "explains RTMR0, RTMR1, RTMR2"),
+        ("CCEL_data_gcp", "does not replay to RTMR0, RTMR1, RTMR2"),
+    ],
+)
+def test_ac_082_an_event_log_beside_its_quote_explains_and_decides_nothing(recorded: Path, log: str, note: str) -> None:
+    row, folder = first_of(recorded, "00b2526ab190"), recorded / "tdx" / "ccel"
+    data = read(folder / "google+go-tdx-guest" / "cos-113-tdx-quote.dat")
+    evidence = replace(read_evidence(data), event_log=read(folder / log))
+    with_log = appraise_row(recorded, row, evidence=evidence)
+    assert any(found.endswith(note) for found in with_log.notes)
+    assert outcomes(with_log) == outcomes(appraise_row(recorded, row))
+    assert with_log.verdict is Verdict.ACCEPTED
