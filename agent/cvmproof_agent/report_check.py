@@ -7,7 +7,6 @@ the guest or of the host, and would cost every client an appraisal to find out.
 from cvmproof_agent.device import Device
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import DeviceError, Malformed
-from cvmproof_formats.snp.report import GUEST_VMPLS, AttestationReport, read_report
 
 
 def what_was_asked(device: Device, returned: bytes, report_data: bytes) -> bytes:
@@ -26,21 +25,20 @@ def what_was_asked(device: Device, returned: bytes, report_data: bytes) -> bytes
     return found[0]
 
 
+# Each guest loads the format of its own technology, with the first request: an agent that nobody asks stays small.
 def _quoted(returned: bytes) -> tuple[bytes, bytes]:
-    from cvmproof_formats.tdx.quote import read_padded_quote  # noqa: PLC0415 -- SNP guests load nothing of TDX
+    from cvmproof_formats.tdx.quote import read_padded_quote  # noqa: PLC0415 -- said above
 
     quote = read_padded_quote(returned)
     return returned[: len(returned) - quote.padding], quote.body.report_data
 
 
 def _reported(device: Device, returned: bytes) -> tuple[bytes, bytes]:
+    from cvmproof_formats.snp.report import GUEST_VMPLS, read_report  # noqa: PLC0415 -- said above
+
     report = read_report(returned)
-    _require_vmpl(device, report)
-    return returned, report.report_data
-
-
-def _require_vmpl(device: Device, report: AttestationReport) -> None:
     allowed = GUEST_VMPLS if device.vmpl is None else (device.vmpl,)
     if report.vmpl not in allowed:
         expected = " or ".join(map(str, allowed))
         raise DeviceError(f"{device.name}: expected a report of VMPL {expected}, got {report.vmpl}")
+    return returned, report.report_data
