@@ -39,10 +39,11 @@ def test_two_sessions_with_one_nonce_get_different_evidence() -> None:
         assert one.spki == other.spki
 
 
-def test_ac_073_no_domain_but_the_channel_is_signed_here() -> None:
-    with serving() as agent, Client(agent.address) as client:
+@pytest.mark.parametrize("tee", Tee)
+def test_ac_073_no_domain_but_the_channel_is_signed_here(tee: Tee) -> None:
+    with serving(open_device(SIMULATED[tee])) as agent, Client(agent.address) as client:
         got = report_data(client.ask(NONCE))
-        role, tee = Role.SERVER, Tee.SEV_SNP
+        role = Role.SERVER
         others = {
             NONCE.ljust(64, b"\0"),
             nonce_report_data(role=role, tee=tee, nonce=NONCE),

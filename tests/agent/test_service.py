@@ -8,17 +8,17 @@ from functools import partial
 
 import grpc
 import pytest
-from tests.agent.machine import Client, FakeDevice, bridged, eventually, pinned, serving, unary
+from tests.agent.machine import SIMULATED, Client, FakeDevice, bridged, eventually, pinned, report_data, serving, unary
 
 from cvmproof_agent import Device, open_device
 from cvmproof_agent.dispatcher import DeviceLost
 from cvmproof_agent.service import OFFERED, SERVICE
 from cvmproof_formats.binding import Role, Tee, channel_report_data, key_report_data
-from cvmproof_formats.snp.report import read_report
 from cvmproof_formats.tdx.event_log import read_event_log
 from cvmproof_formats.tdx.quote import read_quote
 from cvmproof_formats.tls import ALPN_ATTESTED, ALPN_H2
 from cvmproof_protos.v1 import attestation_pb2, evidence_pb2
+from cvmproof_protos.v1.attestation_pb2 import AttestedAnswer
 
 NONCE = bytes(range(32))
 METHODS = [method.name for method in attestation_pb2.DESCRIPTOR.services_by_name["Attestation"].methods]
@@ -77,22 +77,23 @@ def test_ac_125_nothing_else_is_there(path: str) -> None:
         assert refused(lambda: raw(channel, path))[0] is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_evidence_on_h2_is_bound_to_the_key_and_says_so() -> None:
-    with serving() as agent, pinned(agent) as channel:
+@pytest.mark.parametrize("tee", Tee)
+def test_evidence_on_h2_is_bound_to_the_key_and_says_so(tee: Tee) -> None:
+    with serving(open_device(SIMULATED[tee])) as agent, pinned(agent) as channel:
         evidence = get_evidence(channel)
-        expected = key_report_data(role=Role.SERVER, tee=Tee.SEV_SNP, nonce=NONCE, spki=agent.spki)
-        assert read_report(evidence.report).report_data == expected
+        expected = key_report_data(role=Role.SERVER, tee=tee, nonce=NONCE, spki=agent.spki)
+        assert report_data(AttestedAnswer(evidence=evidence)) == expected
         assert (evidence.binding, evidence.role, evidence.spki) == ("key", "server", agent.spki)
         assert evidence.event_log == b""
 
 
-def test_ac_073_what_h2_signs_is_never_a_channel_binding() -> None:
-    with serving() as agent, Client(agent.address) as victim, pinned(agent) as channel:
-        wanted = channel_report_data(
-            role=Role.SERVER, tee=Tee.SEV_SNP, nonce=NONCE, spki=agent.spki, ekm=victim.ekm(NONCE)
-        )
+@pytest.mark.parametrize("tee", Tee)
+def test_ac_073_what_h2_signs_is_never_a_channel_binding(tee: Tee) -> None:
+    device = open_device(SIMULATED[tee])
+    with serving(device) as agent, Client(agent.address) as victim, pinned(agent) as channel:
+        wanted = channel_report_data(role=Role.SERVER, tee=tee, nonce=NONCE, spki=agent.spki, ekm=victim.ekm(NONCE))
         for nonce in (NONCE, wanted[:32], wanted[32:]):
-            assert read_report(get_evidence(channel, nonce).report).report_data != wanted
+            assert report_data(AttestedAnswer(evidence=get_evidence(channel, nonce))) != wanted
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 64])

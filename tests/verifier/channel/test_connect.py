@@ -472,9 +472,10 @@ def has_extension(hello: bytes, wanted: int) -> bool:
     return wanted in found
 
 
+@on_either
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ac_076_a_callback_that_raises_changes_no_verdict(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    td: SoftwareTd | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
 
     plain = tls.client_context
@@ -490,7 +491,7 @@ def test_ac_076_a_callback_that_raises_changes_no_verdict(
         return context
 
     monkeypatch.setattr(tls, "client_context", with_callbacks)
-    with FakeAgent(answer=answering(ekm=bytes(32))) as agent, pytest.raises(CvmproofError) as caught:
+    with FakeAgent(td=td, answer=answering(ekm=bytes(32))) as agent, pytest.raises(CvmproofError) as caught:
         connected(agent.url)
     assert isinstance(caught.value, Rejected)
     capsys.readouterr()  # cffi tells of exceptions in callbacks there
@@ -589,7 +590,10 @@ def test_an_agent_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> 
     assert time.monotonic() - began < PROMPT
 
 
-def test_ac_062_an_answer_that_dribbles_in_is_left_when_the_nonce_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+@on_either
+def test_ac_062_an_answer_that_dribbles_in_is_left_when_the_nonce_is_old(
+    td: SoftwareTd | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
 
     monkeypatch.setattr(challenge, "TIME_TO_LIVE", 0.5)
 
@@ -600,7 +604,7 @@ def test_ac_062_an_answer_that_dribbles_in_is_left_when_the_nonce_is_old(monkeyp
             time.sleep(0.05)
         return b""
 
-    with FakeAgent(answer=dribbling) as agent, pytest.raises(CvmproofError) as caught:
+    with FakeAgent(td=td, answer=dribbling) as agent, pytest.raises(CvmproofError) as caught:
         connected(agent.url)
     assert isinstance(caught.value, EndpointError | EvidenceError)
     assert caught.value.category in {Category.UNAVAILABLE, Category.FRESHNESS}
@@ -656,8 +660,9 @@ def test_ac_088_without_policies_nothing_is_dialled(policies: list[Policy]) -> N
         connect("https://127.0.0.1:1", policies=policies, trust=TrustRoots.simulated(), collateral=collateral())
 
 
-def test_ac_095_a_simulated_agent_convinces_no_production_trust_set() -> None:
-    with FakeAgent() as agent, pytest.raises(Rejected) as caught:
+@on_either
+def test_ac_095_a_simulated_agent_convinces_no_production_trust_set(td: SoftwareTd | None) -> None:
+    with FakeAgent(td=td) as agent, pytest.raises(Rejected) as caught:
         connect(agent.url, policies=[policy()], trust=TrustRoots.production(), collateral=collateral())
     assert Category.SIMULATED in {check.category for check in caught.value.appraisal.failed}
 
@@ -721,8 +726,9 @@ def test_a_clock_set_forward_ends_a_channel(echo: str, monkeypatch: pytest.Monke
         assert attested.ended == "the verdict has expired"
 
 
-def test_ac_080_a_renewal_that_fails_leaves_no_channel(echo: str) -> None:
-    with FakeAgent(service=echo) as agent:
+@on_either
+def test_ac_080_a_renewal_that_fails_leaves_no_channel(td: SoftwareTd | None, echo: str) -> None:
+    with FakeAgent(td=td, service=echo) as agent:
         attested = connected(agent.url)
         channel = attested.channel
         assert say(channel, b"hello") == b"hello"
@@ -734,14 +740,17 @@ def test_ac_080_a_renewal_that_fails_leaves_no_channel(echo: str) -> None:
         say(channel, b"hello")
 
 
-def test_ac_080_a_renewal_that_takes_too_long_leaves_no_channel(echo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@on_either
+def test_ac_080_a_renewal_that_takes_too_long_leaves_no_channel(
+    td: SoftwareTd | None, echo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
 
     def slow(agent: FakeAgent, connection: TlsConnection, request: AttestedRequest) -> bytes:
         if len(agent.requests) > 1:
             connection.receive(1, deadline.Deadline(PROMPT))
         return honest(agent, connection, request)
 
-    with FakeAgent(answer=slow, service=echo) as agent:
+    with FakeAgent(td=td, answer=slow, service=echo) as agent:
         attested = connected(agent.url)
         monkeypatch.setattr(challenge, "TIME_TO_LIVE", 0.3)
         with pytest.raises(EndpointError, match="no answer within") as caught:
@@ -827,14 +836,15 @@ def test_ac_126_logs_hold_no_nonce_key_or_evidence(
     assert "hello" not in text
 
 
-def test_ac_126_what_is_expected_does_not_show_itself() -> None:
+@on_either
+def test_ac_126_what_is_expected_does_not_show_itself(td: SoftwareTd | None) -> None:
     seen: list[str] = []
 
     def judge(evidence: Evidence, expected: Live) -> Appraisal:
         seen.append(repr(expected) + repr(replace(expected, reader=READER)))
         return terms().judge(evidence, expected)
 
-    with FakeAgent() as agent:
+    with FakeAgent(td=td) as agent:
         open_accepted(agent.url, judge).connection.close()
         nonce = AttestedRequest.FromString(agent.requests[0]).nonce
     assert nonce.hex() not in seen[0]
