@@ -1,5 +1,7 @@
 """Real quotes with Intel's real collateral: rated as Intel rates them, or refused for the right reason."""
 
+import json
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +15,17 @@ from cvmproof.check import Outcome
 from cvmproof.claims import TdxClaims
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.document import appraisal_document
-from cvmproof.policy.reading import builtin_policy
+from cvmproof.policy.policy import Policy
+from cvmproof.policy.reading import builtin_policy, read_policy
 from cvmproof_formats.encoding import read_json
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.evidence import read_evidence
 from cvmproof_formats.pem import read_pem
+from cvmproof_formats.tdx.body import TdBody, TdBody15
+from cvmproof_formats.tdx.qe_identity import read_qe_identity
 from cvmproof_formats.tdx.quote import read_padded_quote
 from cvmproof_formats.tdx.signed_json import read_signed
+from cvmproof_formats.tdx.tcb_info import read_tcb_info
 from cvmproof_formats.tdx.tcb_status import TcbStatus
 
 GENUINE = builtin_policy("genuine")
@@ -224,3 +230,43 @@ def test_ac_082_an_event_log_beside_its_quote_explains_and_decides_nothing(recor
     assert any(found.endswith(note) for found in with_log.notes)
     assert outcomes(with_log) == outcomes(appraise_row(recorded, row))
     assert with_log.verdict is Verdict.ACCEPTED
+
+
+def completed(body: TdBody) -> Policy:
+    """builtin:recommended for whatever software runs there."""
+    document = {"extends": "builtin:recommended", "tdx": {"mr_tds": [body.mr_td.hex()]}}
+    return read_policy(json.dumps(document).encode(), name="recommended")
+
+
+def objections(row: Row, body: TdBody, numbers: tuple[int, int]) -> set[str]:
+    """What builtin:recommended has against a row, from the row and the bytes of its quote."""
+    svn, version = body.tee_tcb_svn[0], body.tee_tcb_svn[1]
+    found = {
+        "tdx.tcb.level": row.status == TcbStatus.NOT_SUPPORTED,
+        "tdx.tcb.status": row.status not in {TcbStatus.NOT_SUPPORTED, TcbStatus.UP_TO_DATE},
+        "tdx.tcb.evaluation_number": min(numbers) < 18,
+        "tdx.tcb.evaluation_numbers": numbers[0] != numbers[1],
+        "tdx.module.svn": svn < {1: 13, 3: 7}.get(version, 256),
+        DEBUG: bool(body.td_attributes & 1),
+        "tdx.attributes.sept_ve_disable": not body.td_attributes & 1 << 28,
+        "tdx.attributes.migratable": bool(body.td_attributes & 1 << 29),
+    }
+    service_td = isinstance(body, TdBody15) and any(body.mr_service_td)
+    return {name for name, objected in found.items() if objected} | ({"tdx.mr_service_td"} if service_td else set())
+
+
+def test_recommended_takes_what_is_current_and_well_configured_and_nothing_else(recorded: Path) -> None:
+    verdicts = Counter[Verdict]()
+    for row in readable(recorded):
+        body = read_padded_quote(read(recorded / "tdx" / row.quote)).body
+        collateral = collateral_of(recorded, row)
+        numbers = (
+            read_tcb_info(collateral.tcb_infos[0].body).evaluation_number,
+            read_qe_identity(collateral.qe_identities[0].body).evaluation_number,
+        )
+        appraisal = appraise_row(recorded, row, policies=[completed(body)])
+        expected = objections(row, body, numbers)
+        assert (set(ids_of_no(appraisal)), ids_of_open(appraisal)) == (expected, []), row
+        assert appraisal.verdict is (Verdict.REJECTED if expected else Verdict.ACCEPTED), row
+        verdicts[appraisal.verdict] += 1
+    assert min(verdicts[Verdict.ACCEPTED], verdicts[Verdict.REJECTED]) > 0
