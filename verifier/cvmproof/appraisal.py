@@ -47,6 +47,8 @@ class Plan:
     """What one policy asks: the questions that must be answered, each with who asks, and what it leaves open."""
 
     asked: tuple[tuple[Question, str], ...]
+    ids: tuple[str, ...]
+    """Of the questions that are asked, in order."""
     left_open: tuple[Check, ...]
 
 

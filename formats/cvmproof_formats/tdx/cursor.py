@@ -25,13 +25,12 @@ class Cursor:
 
         Raises Malformed where fewer are left.
         """
-        if size > self.left:
-            raise Malformed(
-                f"{self.name}: {what}: expected {size} bytes at offset {self.offset}, got {max(self.left, 0)}"
-            )
         start = self.offset
-        self.offset = start + size
-        return self._data[start : self.offset]
+        end = start + size
+        if end > len(self._data):
+            raise Malformed(f"{self.name}: {what}: expected {size} bytes at offset {start}, got {max(self.left, 0)}")
+        self.offset = end
+        return self._data[start:end]
 
     def number(self, size: int, what: str) -> int:
         """Take a little-endian unsigned integer of `size` bytes.

@@ -4,6 +4,8 @@ Follows Intel's DCAP quote format, "Quote Header" (the ECDSA quote library refer
 and every quote of an SGX enclave are refused by name.
 """
 
+from functools import lru_cache
+
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.layout import Layout, raw, structure, uint
 
@@ -30,8 +32,9 @@ class QuoteHeader(Layout):
     user_data: bytes = raw(28, 20)  # the first 16 bytes name the quoting enclave's platform, on some hosts
 
 
+@lru_cache(maxsize=256)
 def read_header(data: bytes) -> QuoteHeader:
-    """Read a header of 48 bytes.
+    """Read a header of 48 bytes; a platform's is the same in every quote.
 
     Raises Malformed for bytes that do not fit; with category UNSUPPORTED for a version other than 4 and 5, another kind
     of attestation key, another TEE, or a quoting enclave that is not Intel's.

@@ -1,17 +1,20 @@
 """Answers about the platform's key, the key that signs Intel's JSON, their chains, and revocation."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 
 from cvmproof.check import Absent, Answer, Outcome, failed, passed, require, undecided
 from cvmproof.policy.policy import Revocation
 from cvmproof.tdx.answering import answers
-from cvmproof.tdx.case import Lists, TdxCase
+from cvmproof.tdx.case import Backing, Lists, TdxCase, seconds
 from cvmproof_formats.x509 import Certificate, CertificateList
 
 _PROFILE = "Intel's certificate profile"
 _NO_SIGNER = Absent("certificate of Intel's TCB signing key")
 _NOT_REVOKED = "not revoked"
+_ROOT, _PCK_CA = "the root", "the PCK CA"
+_LIST_OF = {whose: f"a revocation list that {whose} signed" for whose in (_ROOT, _PCK_CA)}
 
 
 @answers("tdx.pck.profile")
@@ -88,42 +91,50 @@ def signer_validity(case: TdxCase) -> Answer:
 @answers("tdx.root_crl.signature")
 def root_crl_signature(case: TdxCase) -> Answer:
     """There must be a revocation list that the root signed."""
-    return _is_authentic(case, case.root_crls, "the root")
+    return _is_authentic(case, case.root_crls, _ROOT)
 
 
 @answers("tdx.root_crl.current")
 def root_crl_current(case: TdxCase) -> Answer:
     """A list of the root must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.root_crls, "the root")
+    return _is_current(case, case.root_crls, _ROOT)
 
 
 @answers("tdx.pck_crl.signature")
 def pck_crl_signature(case: TdxCase) -> Answer:
     """There must be a revocation list that the platform key's CA signed."""
-    return _is_authentic(case, case.pck_crls, "the PCK CA")
+    return _is_authentic(case, case.pck_crls, _PCK_CA)
 
 
 @answers("tdx.pck_crl.current")
 def pck_crl_current(case: TdxCase) -> Answer:
     """A list of the CA must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.pck_crls, "the PCK CA")
+    return _is_current(case, case.pck_crls, _PCK_CA)
 
 
 @answers("tdx.crl.revoked")
 def crl_revoked(case: TdxCase) -> Answer:
     """No authentic list, however old, may name the leaf, the CA, the TCB signing key or the root itself."""
-    by_root, by_authority = _readable(case.root_crls), _readable(case.pck_crls)
-    signer = (case.signer.certificate,) if case.signer else ()
-    chain = case.chain
+    revoked = _revoked(case.backing)
+    if revoked is not None:
+        return failed(_NOT_REVOKED, f"serial number {revoked:#x} revoked")
+    if not case.root_crls or not case.pck_crls:
+        return _no_list(case, _NOT_REVOKED, _PCK_CA if case.root_crls else _ROOT)
+    complete = _readable(case.root_crls) and _readable(case.pck_crls)
+    return passed(_NOT_REVOKED, _NOT_REVOKED) if complete else undecided(_NOT_REVOKED, Absent("an authentic list"))
+
+
+@lru_cache(maxsize=512)
+def _revoked(backing: Backing) -> int | None:
+    """Give the serial number of a certificate that is revoked."""
+    by_root, by_authority = _readable(backing.root_crls), _readable(backing.pck_crls)
+    signer = (backing.signer.certificate,) if backing.signer else ()
+    chain = backing.chain
     listed = [(chain.leaf, by_authority), *((c, by_root) for c in (chain.authority, chain.root, *signer))]
     for certificate, crls in listed:
         if any(certificate.serial in crl.serials for crl in crls):
-            return failed(_NOT_REVOKED, f"serial number {certificate.serial:#x} revoked")
-    for supplied, whose in ((case.root_crls, "the root"), (case.pck_crls, "the PCK CA")):
-        if not supplied:
-            return _no_list(case, _NOT_REVOKED, whose)
-    complete = by_root and by_authority
-    return passed(_NOT_REVOKED, _NOT_REVOKED) if complete else undecided(_NOT_REVOKED, Absent("an authentic list"))
+            return certificate.serial
+    return None
 
 
 def _holds(problem: str, expected: str) -> Answer:
@@ -139,7 +150,7 @@ def _all_valid(certificates: Iterable[Certificate], now: datetime) -> Answer:
 
 
 def _is_authentic(case: TdxCase, lists: Lists, whose: str) -> Answer:
-    expected = f"a revocation list that {whose} signed"
+    expected = _LIST_OF[whose]
     if not lists:
         return _no_list(case, expected, whose)
     problems = [examined.problem for examined in lists]
@@ -151,21 +162,23 @@ def _is_current(case: TdxCase, lists: Lists, whose: str) -> Answer:
         return _no_list(case, case.now, whose)
     readable = _readable(lists)
     if not readable:
-        return undecided(case.now, Absent(f"a revocation list that {whose} signed"))
-    grace = timedelta(seconds=case.rules.collateral_grace)
+        return undecided(case.now, Absent(_LIST_OF[whose]))
+    now, grace = case.now, seconds(case.rules.collateral_grace)
     # RFC 5280 section 5.1.2.5: the next list is there by then, so at that moment this one is the last one no more.
-    if any(crl.this_update <= case.now < crl.next_update + grace for crl in readable if crl.next_update):
-        return passed(case.now, "current")
+    for crl in readable:
+        if crl.next_update and crl.this_update <= now < crl.next_update + grace:
+            return passed(now, "current")
     last = max(readable, key=lambda crl: crl.this_update)
     return undecided(
         case.now, f"a list from {last.this_update:%Y-%m-%d} to {last.next_update or last.this_update:%Y-%m-%d}"
     )
 
 
-def _readable(lists: Lists) -> list[CertificateList]:
+@lru_cache(maxsize=512)
+def _readable(lists: Lists) -> tuple[CertificateList, ...]:
     """Give the lists that the authority signed; where there are none, those that claim it: another check says no."""
-    authentic = [examined.crl for examined in lists if examined.crl and not examined.problem]
-    return authentic or [examined.crl for examined in lists if examined.crl]
+    authentic = tuple(examined.crl for examined in lists if examined.crl and not examined.problem)
+    return authentic or tuple(examined.crl for examined in lists if examined.crl)
 
 
 def _no_list(case: TdxCase, expected: object, whose: str) -> Answer:

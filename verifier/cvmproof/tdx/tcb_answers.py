@@ -1,12 +1,11 @@
 """Answers about what Intel signs on platforms and enclaves, and about what state the TCB is in by it."""
 
-from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 
 from cvmproof.check import Absent, Answer, failed, passed, require, undecided
 from cvmproof.policy.values import ANY
 from cvmproof.tdx.answering import answers
-from cvmproof.tdx.case import TdxCase
+from cvmproof.tdx.case import TdxCase, seconds
 from cvmproof.tdx.questions import ROLLBACK_QUESTIONS
 from cvmproof.tdx.quote_answers import NO_QE_IDENTITY, NO_TCB_INFO, identity_of, info_of
 from cvmproof.tdx.signed_info import SignedInfo
@@ -159,12 +158,18 @@ def qe_svn(case: TdxCase) -> Answer:
 @answers("tdx.module.svn")
 def module_svn(case: TdxCase) -> Answer:
     """The TDX module that launched the TD must be of a version that the policy names, and reach its minimum."""
-    minimums, svn = case.rules.minimum_module_svns, TeeTcbSvn.read(case.body.tee_tcb_svn)
-    name = svn.module_id or _NO_MODULE_VERSION
+    minimums, (name, svn) = case.rules.minimum_module_svns, _module_of(case.body.tee_tcb_svn)
     if minimums is ANY or name not in minimums:
         return failed(("a TDX module of", ", ".join(minimums) if minimums is not ANY else "none"), name)
     minimum = minimums[name]
-    return require(minimum is ANY or svn.module_svn >= minimum, (name, "at least", minimum), svn.module_svn)
+    return require(minimum is ANY or svn >= minimum, (name, "at least", minimum), svn)
+
+
+@lru_cache(maxsize=256)
+def _module_of(tee_tcb_svn: bytes) -> tuple[str, int]:
+    """Give the id of a TDX module's version, as a policy names it, and its SVN."""
+    svn = TeeTcbSvn.read(tee_tcb_svn)
+    return svn.module_id or _NO_MODULE_VERSION, svn.module_svn
 
 
 def not_rolled_back(check: str, case: TdxCase) -> Answer:
@@ -198,8 +203,7 @@ def _is_readable(one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absen
 def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent) -> Answer:
     if info is None:
         return undecided(case.now, absent)
-    grace = timedelta(seconds=case.rules.collateral_grace)
-    if info.issue_date <= case.now <= info.next_update + grace:
+    if info.issue_date <= case.now <= info.next_update + seconds(case.rules.collateral_grace):
         return passed(case.now, "current")
     return undecided(case.now, f"issued {info.issue_date:%Y-%m-%d}, for use until {info.next_update:%Y-%m-%d}")
 
