@@ -71,10 +71,11 @@ SITUATIONS: dict[str, tuple[Situation, str | None]] = {
 def words_of(name: str) -> dict[str, str]:
     """Answers in words, by id: `outcome category: expected … | got …`."""
     situation, only = SITUATIONS[name]
-    return {check.id: _words(check) for check in situation.appraise().checks if only in {None, check.id}}
+    return {check.id: in_words(check) for check in situation.appraise().checks if only in {None, check.id}}
 
 
-def _words(check: Check) -> str:
+def in_words(check: Check) -> str:
+    """One check in one line."""
     return f"{check.outcome} {check.category}: expected {check.expected} | got {check.got}"
 
 
