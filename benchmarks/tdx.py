@@ -23,7 +23,7 @@ from cvmproof.signature import load_p256_key
 from cvmproof.tdx import case, chain, link, profile, quote_answers, signed_info
 from cvmproof_formats import x509
 from cvmproof_formats.pem import read_pem
-from cvmproof_formats.tdx import certification_data, header, signed_json, tcb_info
+from cvmproof_formats.tdx import certification_data, header, pck, signed_json, tcb_info
 from cvmproof_formats.tdx.certification_data import read_pck_chain
 from cvmproof_formats.tdx.p256 import key_spki, read_signature
 from cvmproof_formats.tdx.quote import read_quote
@@ -46,6 +46,7 @@ _REMEMBERING = tuple(
         certification_data,
         chain,
         header,
+        pck,
         link,
         profile,
         quote_answers,

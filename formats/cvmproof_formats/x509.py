@@ -71,7 +71,10 @@ class Certificate:
 
     def extension(self, oid: str) -> Extension | None:
         """Find an extension; there is at most one of each OID."""
-        return next((extension for extension in self.extensions if extension.oid == oid), None)
+        for extension in self.extensions:
+            if extension.oid == oid:
+                return extension
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,9 +275,11 @@ def basic_constraints(certificate: Certificate) -> BasicConstraints | None:
 def key_usage(certificate: Certificate) -> KeyUsage | None:
     """Read the key usage, None where the certificate has none; raises Malformed for other content."""
     extension = certificate.extension(KEY_USAGE)
-    if extension is None:
-        return None
-    data = extension.value
+    return None if extension is None else _key_usage(extension.value)
+
+
+@lru_cache(maxsize=64)
+def _key_usage(data: bytes) -> KeyUsage:
     start, stop = der.only(data, 0, len(data), der.BIT_STRING, "keyUsage")
     unused, content = data[start : start + 1], data[start + 1 : stop]
     bits = "".join(f"{byte:08b}" for byte in content)

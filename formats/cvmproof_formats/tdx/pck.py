@@ -8,6 +8,7 @@ Each entry is there exactly once, and there are no others.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from cvmproof_formats import der
@@ -29,6 +30,7 @@ DYNAMIC_PLATFORM: Final = f"{CONFIGURATION}.1"
 CACHED_KEYS: Final = f"{CONFIGURATION}.2"
 SMT_ENABLED: Final = f"{CONFIGURATION}.3"
 
+_HIGHEST_IN_ONE_BYTE = b"\x7f"  # X.690 8.3: the next bit is the sign; every INTEGER here may be as high
 _ENUMERATED = 0x0A  # X.690 8.4: content as an INTEGER's
 
 
@@ -130,6 +132,7 @@ def read_pck(certificate: Certificate) -> PckIdentity:
     return read_sgx_extensions(extension.value, issuing_ca(certificate.issuer))
 
 
+@lru_cache(maxsize=256)
 def read_sgx_extensions(data: bytes, ca: Ca) -> PckIdentity:
     """Read the value of the SGX extension of a certificate that this authority issued, entries in any order.
 
@@ -199,11 +202,13 @@ def _entries(data: bytes, kinds: Mapping[str, Kind], what: str) -> dict[str, byt
         if kind is None or oid in values:
             raise Malformed(f"{what}: {oid} stands there twice" if kind else f"{what}: {oid} does not belong there")
         first, last = der.only(data, last, at, kind.tag, oid)
-        values[oid] = data[first:last]
-        _require_fit(oid, kind, data[first:last])
-    for oid in kinds:
-        if oid not in values:
-            raise Malformed(f"{what}: expected {oid}, got none")
+        values[oid] = content = data[first:last]
+        # Most are small numbers in one byte; what does not fit is found the long way.
+        if kind.tag != der.INTEGER or len(content) != 1 or content > _HIGHEST_IN_ONE_BYTE:
+            _require_fit(oid, kind, content)
+    if len(values) != len(kinds):
+        missing = next(oid for oid in kinds if oid not in values)
+        raise Malformed(f"{what}: expected {missing}, got none")
     return values
 
 

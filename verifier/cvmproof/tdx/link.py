@@ -77,11 +77,17 @@ class RevocationList:
 @lru_cache(maxsize=256)
 def examine_crl(data: bytes, issuer: Certificate) -> RevocationList:
     """Examine a revocation list as one of this authority; its dates are another question."""
+    read = _read_crl(data)
+    return read if read.crl is None else RevocationList(crl=read.crl, problem=_crl_problem(read.crl, issuer))
+
+
+@lru_cache(maxsize=256)
+def _read_crl(data: bytes) -> RevocationList:
+    """Read a list once, whichever authorities it is then held against; the problem is only that it can't be read."""
     try:
-        crl = read_crl(data)
+        return RevocationList(crl=read_crl(data), problem="")
     except Malformed as error:
         return RevocationList(crl=None, problem=str(error))
-    return RevocationList(crl=crl, problem=_crl_problem(crl, issuer))
 
 
 def crl_problem(data: bytes, issuer: Certificate) -> str:

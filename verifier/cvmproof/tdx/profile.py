@@ -103,9 +103,9 @@ def _problem(certificate: Certificate, profile: Profile, constraints: tuple[Basi
 
 
 def _extensions_problem(certificate: Certificate, profile: Profile) -> str:
-    present = {extension.oid for extension in certificate.extensions}
-    if present != set(profile.extensions):
-        odd = sorted(present ^ set(profile.extensions))
+    # Nearly always in Intel's order; in another one they are the same.
+    present = tuple([extension.oid for extension in certificate.extensions])
+    if present != profile.extensions and (odd := sorted(set(present) ^ set(profile.extensions))):
         return f"its extensions are not those of the profile: {odd[0]}"
     critical = {extension.oid for extension in certificate.extensions if extension.critical}
     return "" if critical == _CRITICAL else f"critical extensions {', '.join(sorted(critical)) or 'none'}"
