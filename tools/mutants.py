@@ -1,4 +1,4 @@
-"""Change the SNP appraisal in every way mutmut knows, and see that a test notices: `make mutants`.
+"""Change the appraisal in every way mutmut knows, and see that a test notices: `make mutants`.
 
 mutmut expects `src/<package>`; this makes such a tree below `build/mutants` out of our folders and runs it there, so
 that the checkout is never touched. Which mutants may survive, and why, stands in `docs/assurance.md`.
@@ -17,31 +17,57 @@ ROOT = Path(__file__).resolve().parent.parent
 STAGE = ROOT / "build" / "mutants"
 FOLDERS = ("formats", "policies", "protos", "simulator", "verifier")
 
-# What the verdict over SNP evidence rests on. Not tables, which are made at import, before a mutant is switched on;
-# the tests over every check id hold those (questions.py, answering.py).
+# What a verdict rests on, and what Intel's collateral goes through before it is kept. Not tables, which are made at
+# import, before a mutant is switched on; the tests over every check id hold those (questions.py, answering.py).
 MUTATED = (
     "src/cvmproof/appraisal.py",
     "src/cvmproof/appraise.py",
     "src/cvmproof/check.py",
+    "src/cvmproof/collateral/intel_admission.py",
+    "src/cvmproof/collateral/intel_keys.py",
+    "src/cvmproof/collateral/signed.py",
+    "src/cvmproof/collateral/spelled.py",
+    "src/cvmproof/collateral/standing.py",
+    "src/cvmproof/collateral/wanting.py",
     "src/cvmproof/freshness.py",
+    "src/cvmproof/high_water.py",
+    "src/cvmproof/report_data/*answers.py",
     "src/cvmproof/signature.py",
     "src/cvmproof/snp/*answers.py",
     "src/cvmproof/snp/case.py",
     "src/cvmproof/snp/chain.py",
     "src/cvmproof/snp/profile.py",
+    "src/cvmproof/tdx/*answers.py",
+    "src/cvmproof/tdx/case.py",
+    "src/cvmproof/tdx/chain.py",
+    "src/cvmproof/tdx/claims_document.py",
+    "src/cvmproof/tdx/event_log.py",
+    "src/cvmproof/tdx/link.py",
+    "src/cvmproof/tdx/profile.py",
+    "src/cvmproof/tdx/signed_info.py",
+    "src/cvmproof/tdx/tcb.py",
     "src/cvmproof/trust.py",
 )
 # Tests that exercise it, less those of what is remembered (AC-91), since the staged code remembers nothing (see
-# `bare`); the others are about files, sockets and processes, or sweeps over parsers.
+# `bare`); the others are about files, sockets and processes, or sweeps over parsers and everything that is recorded.
 TESTS = (
+    "tests/verifier/collateral/test_intel_keys.py",
+    "tests/verifier/collateral/test_intel_store.py",
+    "tests/verifier/collateral/test_signed.py",
+    "tests/verifier/collateral/test_spelled.py",
+    "tests/verifier/collateral/test_wanting.py",
+    "tests/verifier/report_data",
     "tests/verifier/snp",
+    "tests/verifier/tdx",
     "tests/verifier/test_appraisal.py",
     "tests/verifier/test_appraise.py",
     "tests/verifier/test_check.py",
     "tests/verifier/test_freshness.py",
+    "tests/verifier/test_high_water.py",
     "tests/verifier/test_signature.py",
     "tests/verifier/test_trust.py",
 )
+SWEEPS = ("test_differential.py", "test_recorded.py", "test_verdicts.py")  # of tests/verifier/tdx
 COUNTER = re.compile(r"[\u2800-\u28ff] (?:(\d+)/(\d+) )?")  # mutmut's spinner, then how far it is
 CACHES = ("cache", "lru_cache")
 ENOUGH = 0.95
@@ -51,7 +77,7 @@ SETTINGS = """\
 source_paths = ["src"]
 only_mutate = {only}
 also_copy = ["tests", "pyproject.toml", "fixtures", "examples"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-q", "-k", "not ac_091"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-q", "-k", "not ac_091"{left_out}]
 pytest_add_cli_args_test_selection = {selection}
 
 [tool.pytest.ini_options]
@@ -99,7 +125,8 @@ def stage() -> None:
     recorded = ROOT.parent / "shared"
     if recorded.is_dir() and not (STAGE / "shared").exists():  # where a checkout in mutants/ looks for it
         (STAGE / "shared").symlink_to(recorded)
-    settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS))
+    left_out = "".join(f', "--ignore=tests/verifier/tdx/{name}"' for name in SWEEPS)
+    settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS), left_out=left_out)
     (STAGE / "pyproject.toml").write_text(settings, encoding="utf-8")
 
 
