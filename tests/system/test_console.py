@@ -96,6 +96,11 @@ def test_a_verification_loads_nothing_that_it_does_not_need(folder: Path, form: 
     assert loaded(folder, *arguments("good.json", *form)) & {*HEAVY, "platformdirs"} == set()
 
 
+def test_what_an_snp_report_needs_has_nothing_of_tdx(folder: Path) -> None:
+    modules = loaded(folder, *arguments("good.json", "--json"))
+    assert not {"cvmproof.tdx.technology", "cvmproof.policy.tdx_rules", "cvmproof_formats.tdx.quote"} & modules
+
+
 def test_json_does_without_the_tree(folder: Path) -> None:
     modules = loaded(folder, *arguments("good.json", "--json"))
     assert "cvmproof.rendering.tree" not in modules

@@ -1,26 +1,32 @@
-"""What evidence says, in the words of its format; believed only as far as the verdict goes."""
+"""What evidence says, in the words of its format; believed only as far as the verdict goes.
+
+An appraisal of one technology loads nothing of the other: only those who look inside its claims do.
+"""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cvmproof.tdx.tcb import TdRating
 from cvmproof_formats.errors import Malformed
-from cvmproof_formats.snp.product import KeyKind, Part, ProductLine
-from cvmproof_formats.snp.report import AttestationReport
 from cvmproof_formats.snp.tcb import Tcb, read_tcb
-from cvmproof_formats.tdx.pck import PckIdentity
-from cvmproof_formats.tdx.qe_identity import QeIdentity
-from cvmproof_formats.tdx.quote import Quote
-from cvmproof_formats.tdx.tcb_info import TcbInfo
+
+if TYPE_CHECKING:
+    from cvmproof.tdx.tcb import TdRating
+    from cvmproof_formats.snp.product import KeyKind, Part, ProductLine
+    from cvmproof_formats.snp.report import AttestationReport
+    from cvmproof_formats.tdx.pck import PckIdentity
+    from cvmproof_formats.tdx.qe_identity import QeIdentity
+    from cvmproof_formats.tdx.quote import Quote
+    from cvmproof_formats.tdx.tcb_info import TcbInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnpClaims:
     """What a report says, and which key signed it; `product` is None where neither report nor certificate tells."""
 
-    report: AttestationReport
-    product: ProductLine | None
-    part: Part | None
-    key: KeyKind
+    report: "AttestationReport"
+    product: "ProductLine | None"
+    part: "Part | None"
+    key: "KeyKind"
     csp_id: str | None
 
     def tcb(self, raw: bytes) -> Tcb | None:
@@ -35,11 +41,11 @@ class SnpClaims:
 class TdxClaims:
     """What a quote says, what its PCK certificate says, and how the TD is rated by the collateral that was at hand."""
 
-    quote: Quote
-    pck: PckIdentity | None
-    rating: TdRating | None
-    tcb_info: TcbInfo | None
-    qe_identity: QeIdentity | None
+    quote: "Quote"
+    pck: "PckIdentity | None"
+    rating: "TdRating | None"
+    tcb_info: "TcbInfo | None"
+    qe_identity: "QeIdentity | None"
 
 
 Claims = SnpClaims | TdxClaims

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
 from cvmproof.appraisal import Pin
@@ -90,3 +92,17 @@ class Technology(Generic[CaseType]):
 
 # The appraisal gives each technology the cases that it read itself.
 AnyTechnology = Technology[Any]
+
+
+_MODULES = {
+    Tee.SEV_SNP: ("cvmproof.snp.technology", "SEV_SNP"),
+    Tee.TDX: ("cvmproof.tdx.technology", "TDX"),
+}
+
+
+@lru_cache
+def technology_of(tee: Tee) -> AnyTechnology:
+    """Give a technology; it is loaded when evidence of it is first appraised."""
+    module, name = _MODULES[tee]
+    found: AnyTechnology = getattr(import_module(module), name)
+    return found

@@ -62,3 +62,11 @@ def _refuse_other_version(data: bytes) -> None:
 
 def _unsupported(what: str, expected: str, got: str) -> Malformed:
     return Malformed(f"quote: {what}: expected {expected}, got {got}", category=Category.UNSUPPORTED)
+
+
+def resembles_quote(data: bytes) -> bool:
+    """Tell a quote, of whatever version, from an SNP report: of a report these bytes are zero."""
+    # Bytes 2 and 3 are the kind of attestation key here and the high half of VERSION there; bytes 12 to 15 are reserved
+    # bits of GUEST_POLICY there.
+    key_type = int.from_bytes(data[2:4], "little")
+    return key_type in {ECDSA_P256, ECDSA_P384} or data[12:28] == INTEL_QE_VENDOR_ID

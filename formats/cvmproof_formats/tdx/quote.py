@@ -13,9 +13,7 @@ from cvmproof_formats.tdx.certification_data import QeCertification, read_qe_cer
 from cvmproof_formats.tdx.cursor import Cursor
 from cvmproof_formats.tdx.header import (
     ECDSA_P256,
-    ECDSA_P384,
     HEADER_SIZE,
-    INTEL_QE_VENDOR_ID,
     TDX,
     QuoteHeader,
     read_header,
@@ -65,14 +63,6 @@ def read_padded_quote(data: bytes) -> Quote:
     Raises Malformed as `read_quote` does.
     """
     return _read(data, padded=True)
-
-
-def resembles_quote(data: bytes) -> bool:
-    """Tell a quote, of whatever version, from an SNP report: of a report these bytes are zero."""
-    # Bytes 2 and 3 are the kind of attestation key here and the high half of VERSION there; bytes 12 to 15 are reserved
-    # bits of GUEST_POLICY there.
-    key_type = int.from_bytes(data[2:4], "little")
-    return key_type in {ECDSA_P256, ECDSA_P384} or data[12:28] == INTEL_QE_VENDOR_ID
 
 
 def build_signed(body: TdBody, *, version: int, user_data: bytes = bytes(USER_DATA_SIZE)) -> bytes:

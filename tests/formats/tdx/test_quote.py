@@ -25,6 +25,7 @@ from tests.formats.tdx.quotes import (
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.tdx.body import BodyType, TdBody, TdBody15
 from cvmproof_formats.tdx.certification_data import build_qe_certification, read_pck_chain
+from cvmproof_formats.tdx.header import resembles_quote
 from cvmproof_formats.tdx.quote import (
     QUOTE_LIMIT,
     Quote,
@@ -32,7 +33,6 @@ from cvmproof_formats.tdx.quote import (
     build_signed,
     read_padded_quote,
     read_quote,
-    resembles_quote,
 )
 
 READERS = (read_quote, read_padded_quote)

@@ -10,7 +10,6 @@ from cvmproof.cli.files import read_named
 from cvmproof.cli.output import say
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.collateral.intel_keys import AUTHORITY_NAMES
-from cvmproof.collateral.signed import read_any_signed, signed_collateral
 from cvmproof.spelling import escape
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.evidence import REPORT_LIMIT
@@ -38,6 +37,11 @@ def take_apart(data: bytes) -> Collateral:
     if data.startswith(_DER):
         return _read_der(data)
     if data.lstrip().startswith(_JSON):
+        from cvmproof.collateral.signed import (  # noqa: PLC0415 -- only for such files
+            read_any_signed,
+            signed_collateral,
+        )
+
         read_any_signed(data)
         return signed_collateral(data)
     if data.lstrip().startswith(_PEM):

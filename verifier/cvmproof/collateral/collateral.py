@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from cvmproof_formats.snp.product import KeyKind
-from cvmproof_formats.tdx.signed_json import Signed
+
+if TYPE_CHECKING:
+    from cvmproof_formats.tdx.signed_json import Signed
 
 T = TypeVar("T")
 
@@ -28,8 +30,8 @@ class Collateral:
     certificates: tuple[bytes, ...] = ()
     crls: tuple[Crl, ...] = ()
     intel_crls: tuple[bytes, ...] = ()
-    tcb_infos: tuple[Signed, ...] = ()
-    qe_identities: tuple[Signed, ...] = ()
+    tcb_infos: "tuple[Signed, ...]" = ()
+    qe_identities: "tuple[Signed, ...]" = ()
 
     def merged(self, *others: Self) -> "Collateral":
         """Put this and other collateral together, in order, each object once."""

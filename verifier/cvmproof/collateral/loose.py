@@ -5,10 +5,11 @@ none of these is passed over.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.collateral.disk import read_bounded
@@ -16,21 +17,18 @@ from cvmproof.collateral.intel_keys import (
     AUTHORITY_NAMES,
     IntelCertificatesKey,
     IntelCrlKey,
-    QeIdentityKey,
-    TcbInfoKey,
 )
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
-from cvmproof.collateral.signed import read_any_signed
 from cvmproof.collateral.spelled import CRL_LABEL, read_crls, unspelled
 from cvmproof.snp.profile import intermediate_names, is_leaf, name_of, root_product
 from cvmproof_formats.errors import Category, CollateralError, Malformed
 from cvmproof_formats.pem import certificates
 from cvmproof_formats.snp.product import KeyKind
 from cvmproof_formats.snp.vek import read_vek
-from cvmproof_formats.tdx import qe_identity, tcb_info
-from cvmproof_formats.tdx.signed_json import Signed
-from cvmproof_formats.tdx.tcb_info import read_tcb_info
 from cvmproof_formats.x509 import Certificate, common_name, read_certificate, read_crl
+
+if TYPE_CHECKING:
+    from cvmproof_formats.tdx.signed_json import Signed
 
 MAXIMUM_FILES = 1_000
 MAXIMUM_SIZE = 64 * 1024  # bytes; the limit of a revocation list, the largest thing expected
@@ -43,7 +41,7 @@ class Objects:
 
     certificates: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
-    signed: tuple[tuple[str, Signed], ...] = ()
+    signed: "tuple[tuple[str, Signed], ...]" = ()
     reason: str = ""
 
 
@@ -100,6 +98,8 @@ def _read_certificates(data: bytes) -> Objects:
 
 
 def _read_signed(data: bytes) -> Objects:
+    from cvmproof.collateral.signed import read_any_signed  # noqa: PLC0415 -- a folder of AMD's alone needs none
+
     try:
         return Objects(signed=(read_any_signed(data),))
     except Malformed as error:
@@ -132,9 +132,8 @@ def load_loose(folder: Path, wanted: Iterable[Wanted]) -> Collateral:
             certificates=tuple(der for one in objects for der in one.certificates if concerns(der, keys)),
             crls=tuple(Crl(der=der) for der in amd),
             intel_crls=intel,
-            tcb_infos=tuple(one for name, one in signed if name == tcb_info.NAME and _info_concerns(one, keys)),
-            qe_identities=tuple(one for name, one in signed if name == qe_identity.NAME and _wants_qe(keys)),
-        )
+        ),
+        _signed_for(signed, keys) if signed else Collateral(),
     )
     if _size(found) > MAXIMUM_OBJECTS:
         message = (
@@ -156,16 +155,10 @@ def _lists(objects: Iterable[Objects], wanted: frozenset[Wanted]) -> tuple[tuple
     )
 
 
-def _info_concerns(signed: Signed, wanted: frozenset[Wanted]) -> bool:
-    try:
-        fmspc = read_tcb_info(signed.body).fmspc
-    except Malformed:
-        return False
-    return any(isinstance(key, TcbInfoKey) and key.fmspc == fmspc for key in wanted)
+def _signed_for(signed: "Sequence[tuple[str, Signed]]", keys: frozenset[Wanted]) -> Collateral:
+    from cvmproof.collateral.signed import signed_for  # noqa: PLC0415 -- as above
 
-
-def _wants_qe(wanted: frozenset[Wanted]) -> bool:
-    return any(isinstance(key, QeIdentityKey) for key in wanted)
+    return signed_for(signed, keys)
 
 
 def _size(found: Collateral) -> int:

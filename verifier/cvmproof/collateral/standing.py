@@ -5,10 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cvmproof.collateral.admission import admit_chain, admit_crl, admit_vcek
-from cvmproof.collateral.intel_admission import admit_certificates, admit_intel_crl, admit_signed
 from cvmproof.collateral.intel_keys import Authority, IntelCertificatesKey, IntelCrlKey, IntelKey
 from cvmproof.collateral.keys import AmdKey, ChainKey, CrlKey, VcekKey, Wanted
-from cvmproof_formats.tdx.evaluation_numbers import EvaluationNumbers
 from cvmproof_formats.x509 import Certificate, CertificateList
 
 if TYPE_CHECKING:  # the store asks for standings, and they rest on what is in the store
@@ -56,6 +54,12 @@ def _of_amds(key: AmdKey, data: bytes, store: "CollateralStore") -> Standing:
 
 
 def _of_intels(key: IntelKey, data: bytes, store: "CollateralStore") -> Standing:
+    from cvmproof.collateral.intel_admission import (  # noqa: PLC0415 -- a store of AMD's alone loads nothing of TDX
+        admit_certificates,
+        admit_intel_crl,
+        admit_signed,
+    )
+
     if isinstance(key, IntelCertificatesKey):
         # Several issues lie in one file: it holds as long as one of them does.
         certificates = admit_certificates(key, data, store.trust)
@@ -68,7 +72,7 @@ def _of_intels(key: IntelKey, data: bytes, store: "CollateralStore") -> Standing
         return _of_list(crl, issuer)
     signers = store.intel_certificates(key.chain)
     info, signer = admit_signed(key, data, signers)
-    number = 0 if isinstance(info, EvaluationNumbers) else info.evaluation_number
+    number = getattr(info, "evaluation_number", 0)  # the list of all numbers has none of its own
     # Of several certificates of the one signing key, the last to end.
     certified = max(one.not_after for one in signers if one.spki == signer.spki)
     return Standing(begin=info.issue_date, until=min(info.next_update, certified), rank=(number, info.issue_date))

@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Self
 from cvmproof.collateral.admission import Chain, admit_chain
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.collateral.disk import FileContent, locked, read_bounded, replace_file
-from cvmproof.collateral.intel_admission import admit_certificates
 from cvmproof.collateral.intel_keys import (
     EvaluationNumbersKey,
     IntelCertificatesKey,
@@ -40,7 +39,6 @@ from cvmproof.collateral.intel_keys import (
 )
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at
 from cvmproof.collateral.loose import load_loose, loose_files
-from cvmproof.collateral.signed import signed_collateral
 from cvmproof.collateral.standing import Standing, standing_of
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.errors import Category, CollateralError, Malformed, Misuse
@@ -190,7 +188,7 @@ class CollateralStore:
         content = self._content(key)
         if content is None:
             raise CollateralError(f"{key}: not in the store", hint="cvmproof collateral fetch, or import")
-        return admit_certificates(key, content.data, self.trust)
+        return _admitted(key, content.data, self.trust)
 
     def expect_chain(self, key: Wanted) -> None:
         """Raise CollateralError if what would be stored under a key could not be verified."""
@@ -238,6 +236,8 @@ class CollateralStore:
     def _read(self, key: Wanted) -> Collateral:
         if isinstance(key, TcbInfoKey | QeIdentityKey):
             contents = (self._content(issue) for issue in self._issues(key))
+            from cvmproof.collateral.signed import signed_collateral  # noqa: PLC0415 -- only for Intel's JSON
+
             return Collateral().merged(*(signed_collateral(content.data) for content in contents if content))
         content = self._content(key)
         if content is None or isinstance(key, EvaluationNumbersKey):
@@ -262,7 +262,7 @@ class CollateralStore:
 
     def _joined(self, key: IntelCertificatesKey, pem: bytes) -> bytes:
         """Put certificates before those of the authority that are stored and still good, the newest first."""
-        certificates = list(admit_certificates(key, pem, self.trust))
+        certificates = list(_admitted(key, pem, self.trust))
         with suppress(CollateralError):
             certificates += self.intel_certificates(key)
         newest_first = sorted(dict.fromkeys(certificates), key=lambda one: one.not_before, reverse=True)
@@ -304,6 +304,12 @@ def expect_aware(now: datetime) -> None:
     """Raise Misuse for a time without a time zone: it would be compared as another one."""
     if now.tzinfo is None:
         raise Misuse("time: expected an aware datetime, got one without a time zone")
+
+
+def _admitted(key: IntelCertificatesKey, pem: bytes, trust: TrustRoots) -> tuple[Certificate, ...]:
+    from cvmproof.collateral.intel_admission import admit_certificates  # noqa: PLC0415 -- a store of AMD's needs none
+
+    return tuple(admit_certificates(key, pem, trust))
 
 
 def _certificates(key: ChainKey | VcekKey | IntelCertificatesKey, data: bytes) -> tuple[bytes, ...]:

@@ -2,14 +2,12 @@
 
 from cvmproof.collateral.intel_keys import Issue, Update, wanted_for_platform
 from cvmproof.collateral.keys import ChainKey, CrlKey, Wanted, wanted_for
-from cvmproof.tdx.chain import examine_pck_chain
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.evidence import Evidence
 from cvmproof_formats.snp.product import ProductLine, part_of_cpuid
 from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, AttestationReport, read_report
 from cvmproof_formats.snp.tcb import read_tcb
-from cvmproof_formats.tdx.quote import Quote, read_padded_quote
 
 
 def wanted_for_evidence(evidence: Evidence, issue: Issue = Update.STANDARD) -> tuple[Wanted, ...]:
@@ -18,14 +16,17 @@ def wanted_for_evidence(evidence: Evidence, issue: Issue = Update.STANDARD) -> t
     Raises Malformed for evidence that can't be read, or of a CPU that is not known.
     """
     if evidence.tee is Tee.TDX:
-        return _wanted_for_quote(read_padded_quote(evidence.report), issue)
+        return _wanted_for_quote(evidence.report, issue)
     report = read_report(evidence.report)
     return tuple(wanted for product in _products(report) for wanted in _wanted(report, product))
 
 
-def _wanted_for_quote(quote: Quote, issue: Issue) -> tuple[Wanted, ...]:
+def _wanted_for_quote(data: bytes, issue: Issue) -> tuple[Wanted, ...]:
     """Follow the PCK certificate; one that does not say what it must is refused whatever else is at hand."""
-    identity = examine_pck_chain(quote.qe.pck_chain).identity
+    from cvmproof.tdx.chain import examine_pck_chain  # noqa: PLC0415 -- SNP evidence loads nothing of TDX
+    from cvmproof_formats.tdx.quote import read_padded_quote  # noqa: PLC0415 -- as above
+
+    identity = examine_pck_chain(read_padded_quote(data).qe.pck_chain).identity
     return () if identity is None else wanted_for_platform(fmspc=identity.fmspc, ca=identity.ca, issue=issue)
 
 

@@ -6,11 +6,14 @@ Version 1 has `revocation`, `valid_for` and a table for each TEE it takes; a TEE
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from cvmproof.errors import Misuse
 from cvmproof.policy.snp_rules import SnpRules
-from cvmproof.policy.tdx_rules import TdxRules
 from cvmproof_formats.binding import Tee
+
+if TYPE_CHECKING:
+    from cvmproof.policy.tdx_rules import TdxRules
 
 VERSION = 1
 
@@ -45,7 +48,7 @@ class Policy:
     revocation: Revocation
     valid_for: int
     snp: SnpRules | None = None
-    tdx: TdxRules | None = None
+    tdx: "TdxRules | None" = None
     expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -67,5 +70,5 @@ class Policy:
         """Whether it says which software may run, with each technology that it takes."""
         return not self.tees_of_any_software
 
-    def _tables(self) -> tuple[tuple[Tee, SnpRules | TdxRules | None], ...]:
+    def _tables(self) -> "tuple[tuple[Tee, SnpRules | TdxRules | None], ...]":
         return (Tee.SEV_SNP, self.snp), (Tee.TDX, self.tdx)

@@ -11,14 +11,17 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cvmproof_policies
 from cvmproof.policy.policy import VERSION, Authority, Policy, Revocation
 from cvmproof.policy.snp_rules import read_snp_rules
-from cvmproof.policy.tdx_rules import read_tdx_rules
 from cvmproof.policy.values import choice, integer, refuse_unknown, require_names, wrong
 from cvmproof_formats.encoding import read_json, require_size
 from cvmproof_formats.errors import Malformed, Misuse
+
+if TYPE_CHECKING:
+    from cvmproof.policy.tdx_rules import TdxRules
 
 POLICY_LIMIT = 1024 * 1024  # bytes, design section 8.5
 MAXIMUM_VALIDITY = 7 * 24 * 3600  # seconds
@@ -54,7 +57,7 @@ def read_policy(data: bytes, *, name: str, authority: Authority = Authority.OPER
         revocation=choice(Revocation)(document["revocation"], "revocation"),
         valid_for=integer(1, MAXIMUM_VALIDITY)(document["valid_for"], "valid_for"),
         snp=read_snp_rules(document["snp"], "snp") if "snp" in document else None,
-        tdx=read_tdx_rules(document["tdx"], "tdx") if "tdx" in document else None,
+        tdx=_read_tdx(document["tdx"]) if "tdx" in document else None,
     )
 
 
@@ -93,6 +96,12 @@ def read_document(data: bytes, *, name: str) -> Mapping[str, object]:
     if not isinstance(document, dict) or not document:
         raise wrong(name, "a table that says something", "nothing" if not document else type(document).__name__)
     return document
+
+
+def _read_tdx(table: object) -> "TdxRules":
+    from cvmproof.policy.tdx_rules import read_tdx_rules  # noqa: PLC0415 -- policies for SNP alone load nothing of TDX
+
+    return read_tdx_rules(table, "tdx")
 
 
 def _parse(data: bytes, name: str) -> object:

@@ -1,18 +1,15 @@
 """What a TDX quote, its PCK certificate and Intel's collateral say, as a document."""
 
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
-from cvmproof.claims import TdxClaims
 from cvmproof.claims_document import BitsDocument, bits_document
 from cvmproof.spelling import escape, spell_time
-from cvmproof.tdx.tcb import TdRating
-from cvmproof_formats.tdx.body import TdBody15
-from cvmproof_formats.tdx.hierarchy import Ca
-from cvmproof_formats.tdx.pck import PckIdentity
 from cvmproof_formats.tdx.tcb_status import TcbStatus
-from cvmproof_formats.tdx.td_attributes import TD_ATTRIBUTE_BITS
-from cvmproof_formats.tdx.tee_tcb_svn import TeeTcbSvn
-from cvmproof_formats.tdx.xfam import XFAM_BITS
+
+if TYPE_CHECKING:
+    from cvmproof.claims import TdxClaims
+    from cvmproof.tdx.tcb import TdRating
+    from cvmproof_formats.tdx.pck import PckIdentity
 
 
 class TdxTcbDocument(TypedDict):
@@ -32,7 +29,7 @@ class TdxTcbDocument(TypedDict):
 class TdxPlatformDocument(TypedDict):
     """What the PCK certificate says; `instance_id` and the three switches are the Platform CA's only."""
 
-    ca: Ca
+    ca: Literal["platform", "processor"]
     fmspc: str
     pceid: str
     pcesvn: int
@@ -91,8 +88,14 @@ class TdxClaimsDocument(TypedDict):
     platform: TdxPlatformDocument | None
 
 
-def tdx_claims_document(claims: TdxClaims) -> TdxClaimsDocument:
+def tdx_claims_document(claims: "TdxClaims") -> TdxClaimsDocument:
     """Put them into a document."""
+    # The document of an SNP report has these types, and needs nothing of what a quote is made of.
+    from cvmproof_formats.tdx.body import TdBody15  # noqa: PLC0415 -- said above
+    from cvmproof_formats.tdx.td_attributes import TD_ATTRIBUTE_BITS  # noqa: PLC0415 -- said above
+    from cvmproof_formats.tdx.tee_tcb_svn import TeeTcbSvn  # noqa: PLC0415 -- said above
+    from cvmproof_formats.tdx.xfam import XFAM_BITS  # noqa: PLC0415 -- said above
+
     quote, rating = claims.quote, claims.rating
     body, current = quote.body, quote.current_tee_tcb_svn
     return {
@@ -128,7 +131,7 @@ def tdx_claims_document(claims: TdxClaims) -> TdxClaimsDocument:
     }
 
 
-def _tcb(rating: TdRating) -> TdxTcbDocument:
+def _tcb(rating: "TdRating") -> TdxTcbDocument:
     launch = rating.launch
     return {
         "status": rating.status,
@@ -139,7 +142,7 @@ def _tcb(rating: TdRating) -> TdxTcbDocument:
     }
 
 
-def _quoting_enclave(claims: TdxClaims) -> QuotingEnclaveDocument:
+def _quoting_enclave(claims: "TdxClaims") -> QuotingEnclaveDocument:
     report = claims.quote.qe.report
     return {
         "mrsigner": report.mr_signer.hex(),
@@ -149,10 +152,10 @@ def _quoting_enclave(claims: TdxClaims) -> QuotingEnclaveDocument:
     }
 
 
-def _platform(pck: PckIdentity) -> TdxPlatformDocument:
+def _platform(pck: "PckIdentity") -> TdxPlatformDocument:
     platform = pck.platform
     return {
-        "ca": pck.ca,
+        "ca": pck.ca.value,
         "fmspc": pck.fmspc.hex(),
         "pceid": pck.pceid.hex(),
         "pcesvn": pck.pcesvn,
