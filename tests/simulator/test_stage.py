@@ -9,19 +9,21 @@ from cvmproof_formats.errors import EndpointError
 from cvmproof_simulator import stage
 from cvmproof_simulator.program import environment
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT
-from cvmproof_simulator.stage import EVIL, FLOOR, GOOD, IMAGE, set_stage
+from cvmproof_simulator.stage import EVIL, FLOOR, GOOD, IMAGE, POLICIES, TD, set_stage
 
 
-def test_two_cvms_are_listed_with_their_agents_and_the_policy() -> None:
+def test_three_cvms_are_listed_with_their_agents_and_policies() -> None:
     with set_stage(environment(color=False)) as playing:
         assert {cvm.id: cvm.agent_url for cvm in playing.prism.cvms} == dict(playing.agents)
-        assert set(playing.agents) == {GOOD, EVIL}
-        policy = (playing.folder / IMAGE).read_bytes()
-        assert {playing.prism.policies(name) for name in playing.agents} == {(policy,)}
+        assert set(playing.agents) == {GOOD, TD, EVIL}
+        for name in playing.agents:
+            assert playing.prism.policies(name) == ((playing.folder / POLICIES[name]).read_bytes(),)
+        assert {cvm.id: cvm.cc_platform for cvm in playing.prism.cvms}[TD] == "tdx"
         token = playing.folder / "token"
         assert (token.read_text().strip(), token.stat().st_mode & 0o777) == (playing.prism.token, 0o600)
         assert playing.expand(["cvm", "$FAKE", FLOOR, "$OTHER"]) == [
-            *("cvm", "--kds", playing.kds.url, "--collateral", "collateral", FLOOR, "$OTHER")
+            *("cvm", "--kds", playing.kds.url, "--pccs", playing.pccs.url),
+            *("--collateral", "collateral", FLOOR, "$OTHER"),
         ]
     assert not playing.folder.exists()
 
