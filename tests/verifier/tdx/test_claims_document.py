@@ -16,6 +16,68 @@ from cvmproof_simulator.tdx.td import SIMULATED_MRTD, SoftwareModule
 S = TcbStatus
 GOOD = Situation()
 FIFTH = Situation(version=5)
+BODY = claims_of(GOOD).quote.body
+ORDINARY = {
+    "tee": "tdx",
+    "version": 4,
+    "body_type": 2,
+    "tcb": {"status": "UpToDate", "platform": "UpToDate", "module": "UpToDate", "qe": "UpToDate", "advisories": []},
+    "tcb_launch": "UpToDate",
+    "tcb_current": None,
+    "tcb_date": "2026-08-12T00:00:00Z",
+    "tcb_info_evaluation_number": 20,
+    "qe_identity_evaluation_number": 20,
+    "tee_tcb_svn": "0d010400000000000000000000000000",
+    "tee_tcb_svn2": None,
+    "module": "tdx1/svn13/late4",
+    "mr_seam": BODY.mr_seam.hex(),
+    "mr_signer_seam": "00" * 48,
+    "seam_attributes": "0x0",
+    "attributes": {"value": "0x10000000", "set": ["sept_ve_disable"]},
+    "xfam": {
+        "value": "0x602e7",
+        "set": [
+            "x87",
+            "sse",
+            "avx",
+            "avx512_opmask",
+            "avx512_zmm_hi256",
+            "avx512_hi16_zmm",
+            "pkru",
+            "amx_tilecfg",
+            "amx_tiledata",
+        ],
+    },
+    "mr_td": SIMULATED_MRTD.hex(),
+    "mr_config_id": "00" * 48,
+    "mr_owner": "00" * 48,
+    "mr_owner_config": "00" * 48,
+    "rtmr0": BODY.rtmr0.hex(),
+    "rtmr1": BODY.rtmr1.hex(),
+    "rtmr2": BODY.rtmr2.hex(),
+    "rtmr3": "00" * 48,
+    "mr_service_td": None,
+    "report_data": bytes(range(64)).hex(),
+    "quoting_enclave": {
+        "mrsigner": SIMULATED_QE_MRSIGNER.hex(),
+        "mrenclave": SIMULATED_QE_MRENCLAVE.hex(),
+        "isvprodid": 2,
+        "isvsvn": 7,
+    },
+    "platform": {
+        "ca": "platform",
+        "fmspc": SIMULATED_FMSPC.hex(),
+        "pceid": "0000",
+        "pcesvn": 13,
+        "ppid": GOOD.platform.ppid.hex(),
+        "components": list(SIMULATED_COMPONENTS),
+        "sgx_type": 1,
+        "instance_id": GOOD.platform.instance_id.hex(),
+        "dynamic_platform": True,
+        "cached_keys": True,
+        "smt_enabled": True,
+    },
+}
 
 
 def document_of(situation: Situation) -> TdxClaimsDocument:
@@ -23,68 +85,7 @@ def document_of(situation: Situation) -> TdxClaimsDocument:
 
 
 def test_an_ordinary_quote_says_all_of_this() -> None:
-    body, platform = claims_of(GOOD).quote.body, GOOD.platform
-    assert document_of(GOOD) == {
-        "tee": "tdx",
-        "version": 4,
-        "body_type": 2,
-        "tcb": {"status": "UpToDate", "platform": "UpToDate", "module": "UpToDate", "qe": "UpToDate", "advisories": []},
-        "tcb_launch": "UpToDate",
-        "tcb_current": None,
-        "tcb_date": "2026-08-12T00:00:00Z",
-        "tcb_info_evaluation_number": 20,
-        "qe_identity_evaluation_number": 20,
-        "tee_tcb_svn": "0d010400000000000000000000000000",
-        "tee_tcb_svn2": None,
-        "module": "tdx1/svn13/late4",
-        "mr_seam": body.mr_seam.hex(),
-        "mr_signer_seam": "00" * 48,
-        "seam_attributes": "0x0",
-        "attributes": {"value": "0x10000000", "set": ["sept_ve_disable"]},
-        "xfam": {
-            "value": "0x602e7",
-            "set": [
-                "x87",
-                "sse",
-                "avx",
-                "avx512_opmask",
-                "avx512_zmm_hi256",
-                "avx512_hi16_zmm",
-                "pkru",
-                "amx_tilecfg",
-                "amx_tiledata",
-            ],
-        },
-        "mr_td": SIMULATED_MRTD.hex(),
-        "mr_config_id": "00" * 48,
-        "mr_owner": "00" * 48,
-        "mr_owner_config": "00" * 48,
-        "rtmr0": body.rtmr0.hex(),
-        "rtmr1": body.rtmr1.hex(),
-        "rtmr2": body.rtmr2.hex(),
-        "rtmr3": "00" * 48,
-        "mr_service_td": None,
-        "report_data": bytes(range(64)).hex(),
-        "quoting_enclave": {
-            "mrsigner": SIMULATED_QE_MRSIGNER.hex(),
-            "mrenclave": SIMULATED_QE_MRENCLAVE.hex(),
-            "isvprodid": 2,
-            "isvsvn": 7,
-        },
-        "platform": {
-            "ca": "platform",
-            "fmspc": SIMULATED_FMSPC.hex(),
-            "pceid": "0000",
-            "pcesvn": 13,
-            "ppid": platform.ppid.hex(),
-            "components": list(SIMULATED_COMPONENTS),
-            "sgx_type": 1,
-            "instance_id": platform.instance_id.hex(),
-            "dynamic_platform": True,
-            "cached_keys": True,
-            "smt_enabled": True,
-        },
-    }
+    assert document_of(GOOD) == ORDINARY
 
 
 def test_a_longer_body_says_what_runs_now_and_which_service_td_is_bound() -> None:
