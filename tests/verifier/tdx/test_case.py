@@ -6,8 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.verifier.snp.situation import categories
 from tests.verifier.tdx.situation import (
+    ATTACKER,
     ISSUED,
     NOW,
     STRANGER,
@@ -23,7 +26,7 @@ from tests.verifier.tdx.situation import (
 import cvmproof.tdx
 from cvmproof.appraisal import Assurance, Verdict
 from cvmproof.appraise import appraise
-from cvmproof.collateral.collateral import Collateral
+from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.errors import Rejected, Undecided
 from cvmproof.freshness import ExpectedReportData, NoFreshness
 from cvmproof.tdx.case import TdxCase, read_case
@@ -32,7 +35,9 @@ from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.evidence import Evidence
 from cvmproof_formats.tdx.hierarchy import Ca
+from cvmproof_formats.tdx.signed_json import Signed
 from cvmproof_formats.tdx.tcb_status import TcbStatus
+from cvmproof_simulator.tdx.ca import IntelCa
 from cvmproof_simulator.tdx.td import SIMULATED_MRTD, SoftwareModule
 
 GOOD = Situation()
@@ -144,6 +149,51 @@ def test_evidence_from_a_file_is_graded_as_that_and_no_higher() -> None:
     assert (appraisal.assurance, appraisal.tee) == (Assurance.EVIDENCE_ONLY, Tee.TDX)
     with pytest.raises(Rejected):
         replace(GOOD, quote={"signed_by": STRANGER}).appraise().require_accepted(NOW)
+
+
+# --- others beside it -------------------------------------------------------------------------------------------------
+
+THEIRS = Situation(keys=ATTACKER, pck_crl={"revoked": (GOOD.platform.pck_serial,)}).collateral
+OLDER = replace(
+    GOOD, number=19, rating={"platform": TcbStatus.REVOKED, "quoting_enclave": TcbStatus.REVOKED}
+).collateral
+OF_OTHER_PLATFORM = Situation(machine={"fmspc": bytes(6)}).collateral
+STRAYS = (
+    Collateral(certificates=(b"junk", GOOD.authorities.root, GOOD.authorities.platform, *GOOD.certificates)),
+    Collateral(certificates=(IntelCa().with_tcb_signing(not_after=later(days=-1)).tcb_signing,)),
+    Collateral(intel_crls=(b"", b"junk", IntelCa().pck_crl(Ca.PROCESSOR, ISSUED))),
+    Collateral(intel_crls=(IntelCa().root_crl(ISSUED - timedelta(days=900)),)),
+    Collateral(crls=(Crl(der=GOOD.roots_list), Crl(der=b"junk"))),
+    Collateral(tcb_infos=OLDER.tcb_infos),
+    Collateral(qe_identities=OLDER.qe_identities),
+    Collateral(tcb_infos=GOOD.collateral.qe_identities, qe_identities=GOOD.collateral.tcb_infos),
+    Collateral(tcb_infos=(Signed(body=b"{}", signature=bytes(64)),)),
+    THEIRS,
+    OF_OTHER_PLATFORM,
+    GOOD.collateral,
+)
+subsets = st.lists(st.sampled_from(STRAYS), max_size=4)
+
+
+@given(before=subsets, after=subsets)
+def test_whoever_adds_others_turns_no_yes_into_a_no(before: list[Collateral], after: list[Collateral]) -> None:
+    beside = replace(GOOD, before=Collateral().merged(*before), after=Collateral().merged(*after))
+    assert_accepted(beside)
+    assert claims_of(beside) == claims_of(GOOD)
+
+
+@given(before=subsets, after=subsets, missing=st.sampled_from(["signer", "root_crl", "pck_crl", "tcb_info"]))
+def test_whoever_adds_others_turns_no_no_into_a_yes(
+    before: list[Collateral], after: list[Collateral], missing: str
+) -> None:
+    def others(strays: list[Collateral]) -> Collateral:
+        return Collateral().merged(*(stray for stray in strays if stray not in {GOOD.collateral, OF_OTHER_PLATFORM}))
+
+    beside = replace(GOOD, before=others(before), after=others(after), without=frozenset({missing}))
+    verdict = beside.appraise().verdict
+    assert verdict is not Verdict.ACCEPTED
+    revoked = replace(beside, without=frozenset(), root_crl={"revoked": (GOOD.authorities.serial("platform"),)})
+    assert revoked.appraise().verdict is Verdict.REJECTED
 
 
 # --- until when a verdict holds: design 8.8 ---------------------------------------------------------------------------

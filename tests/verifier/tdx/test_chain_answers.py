@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from tests.verifier.snp.situation import categories, ids_of_no, ids_of_open
 from tests.verifier.tdx.faults import FAULTS
 from tests.verifier.tdx.situation import (
+    ISSUED,
     NOW,
     STRANGER,
     ListChanges,
@@ -22,8 +24,10 @@ from tests.verifier.tdx.situation import (
 from cvmproof.appraisal import Verdict
 from cvmproof.check import Outcome
 from cvmproof.collateral.collateral import Collateral
+from cvmproof.high_water import HighWater, Mark, crl_name
 from cvmproof_formats.errors import Category
 from cvmproof_formats.tdx.hierarchy import Ca
+from cvmproof_simulator.psp import spki_of
 
 GOOD = Situation()
 LISTS = ("root_crl", "pck_crl")
@@ -175,6 +179,29 @@ def test_of_several_lists_one_that_is_current_is_enough(name: str) -> None:
     alone = replace(GOOD, without=frozenset({name}), after=strays)
     assert_undecided(alone, Category.EXPIRED, f"tdx.{name}.current")
     assert "a list from 2026-11-24" in check_of(alone, f"tdx.{name}.current").got
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize(("newer", "passes"), [(-1, True), (0, True), (1, False)])
+def test_ac_042_a_list_older_than_one_seen_before_is_refused(
+    name: str,
+    newer: int,
+    passes: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    key = GOOD.authorities.key("root" if name == "root_crl" else "platform")
+    mark = Mark(number=0, issued=ISSUED + newer * SECOND)
+    seen = HighWater(trust="simulated", marks={crl_name(sha256(spki_of(key)).digest()): mark})
+    situation = replace(GOOD, high_water=seen)
+    if passes:
+        assert_accepted(situation)
+    else:
+        assert_refused(situation, Category.ROLLBACK, f"tdx.{name}.rollback")
+        # Of several the newest counts.
+        newest = with_list(GOOD, name, {"this_update": ISSUED + SECOND}).collateral.intel_crls
+        assert_accepted(replace(situation, before=Collateral(intel_crls=newest)))
+        forged = with_list(GOOD, name, {"this_update": ISSUED + SECOND, "signed_by": STRANGER}).collateral.intel_crls
+        beside = replace(situation, before=Collateral(intel_crls=forged))
+        assert_refused(beside, Category.ROLLBACK, f"tdx.{name}.rollback")
 
 
 def test_no_authentic_list_is_not_current_either_and_revokes_what_it_names() -> None:
