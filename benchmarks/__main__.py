@@ -5,12 +5,12 @@ import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import calls, fleet, footprint, material, processes, setting_up, startup
+from benchmarks import calls, fleet, footprint, many, material, processes, setting_up, startup, tdx
 from benchmarks.rounds import Figure, paired
 
 
 def measure() -> list[Figure]:
-    """Measure all figures; takes over two minutes."""
+    """Measure all figures; takes five minutes."""
     warm = paired(
         "warm appraisal over the bare P-384 verification in it",
         material.appraise,
@@ -31,7 +31,8 @@ def measure() -> list[Figure]:
         for fresh, how in ((False, "keys loaded before"), (True, "keys loaded with them"))
     ]
     agent = [*calls.measure(), *setting_up.measure(), *footprint.measure()]
-    return [warm, *cold, *processes.measure(), *startup.measure(), *agent, *fleet.measure()]
+    others = [*processes.measure(), *startup.measure(), *agent, *fleet.measure(), *many.measure()]
+    return [warm, *cold, *tdx.measure(), *others]
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ is canonical. Text around the blocks, other labels and carriage returns are refu
 import base64
 import binascii
 import re
+from functools import lru_cache
 
 from cvmproof_formats.errors import Category, Malformed
 
@@ -54,6 +55,7 @@ def certificates(data: bytes) -> tuple[bytes, ...]:
     return (data,) if data.startswith(_SEQUENCE) else read_pem(data)
 
 
+@lru_cache(maxsize=16)
 def _block(label: bytes) -> re.Pattern[bytes]:
     # RFC 7468 section 3: every line but the last has exactly 64 columns. The last END line may lack its LF.
     body = rb"((?:[A-Za-z0-9+/]{64}\n)*(?:[A-Za-z0-9+/=]{1,64}\n)?)"
@@ -73,6 +75,6 @@ def _decode(body: bytes) -> bytes:
     except binascii.Error as error:
         raise Malformed(f"PEM: expected base64: {error}") from error
     # Several texts decode to the same bytes when unused bits are set; only one of them is what an encoder writes.
-    if not der or base64.b64encode(der) != text:
+    if not der or binascii.b2a_base64(der, newline=False) != text:
         raise Malformed(f"PEM: expected canonical base64 of at least one byte, got {text[-8:]!r} at its end")
     return der

@@ -10,7 +10,7 @@ stand twice stay visible, and neither `true` nor 1.0 can pass for 1.
 
 import json
 import re
-from collections.abc import Callable, Iterable, KeysView
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,7 +25,6 @@ _MAXIMUM_TEXT = 64  # characters of a text taken as it is
 _MAXIMUM_DIGITS = 10
 _SHOWN = 40  # characters of a foreign text in a message
 
-_PLAIN = re.compile(r"[ -~]+")
 _SPACE = rb"[ \t\n\r]*"  # RFC 8259 section 2
 _TAIL = rb"%(s)s,%(s)s\"signature\"%(s)s:%(s)s\"([0-9a-fA-F]{128})\"%(s)s\}%(s)s" % {b"s": _SPACE}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # whoever counts seconds from then on can't read an earlier time
@@ -107,27 +106,23 @@ def members(value: object, what: str, required: frozenset[str], optional: frozen
     Raises Malformed; with category UNSUPPORTED for another name, because it may change what the others mean, as
     `tdxModuleIdentities` did when it came into version 3.
     """
-    if type(value) is not tuple:
+    if not isinstance(value, tuple):  # what the decoder makes of an object, and of nothing else
         raise _unexpected(value, what, "an object")
-    pairs = cast("Pairs", value)  # what the decoder makes of an object, and of nothing else
-    found = dict(pairs)
-    names = found.keys()
-    if len(found) != len(pairs):
+    found: Members = dict(value)
+    if len(found) != len(value):
         raise Malformed(f"{what}: expected each name once, got one twice")
-    if names != required:
-        _require_names(names, what, required, optional)
+    _require_names(tuple(found), what, required, optional)
     return found
 
 
 def array(value: object, what: str, limit: int) -> list[object]:
     """Take a list of 1 to `limit` values; raises Malformed, with category SIZE_LIMIT where there are more."""
-    if type(value) is not list:
+    if not isinstance(value, list):
         raise _unexpected(value, what, "a list")
-    found = cast("list[object]", value)
-    if not 1 <= len(found) <= limit:
-        category = Category.SIZE_LIMIT if found else None
-        raise Malformed(f"{what}: expected 1 to {limit} entries, got {len(found)}", category=category)
-    return found
+    if not 1 <= len(value) <= limit:
+        category = Category.SIZE_LIMIT if value else None
+        raise Malformed(f"{what}: expected 1 to {limit} entries, got {len(value)}", category=category)
+    return value
 
 
 def integer(value: object, what: str, highest: int) -> int:
@@ -144,7 +139,7 @@ def text(value: object, what: str) -> str:
     """Take 1 to 64 printable ASCII characters; raises Malformed."""
     if type(value) is not str:
         raise _unexpected(value, what, "a text")
-    if len(value) > _MAXIMUM_TEXT or not _PLAIN.fullmatch(value):
+    if not 0 < len(value) <= _MAXIMUM_TEXT or not value.isascii() or not value.isprintable():
         raise Malformed(f"{what}: expected 1 to {_MAXIMUM_TEXT} printable ASCII characters, got {value[:_SHOWN]!a}")
     return value
 
@@ -195,7 +190,10 @@ def write_hex(value: bytes) -> str:
     return value.hex().upper()
 
 
-def _require_names(names: KeysView[str], what: str, required: frozenset[str], optional: frozenset[str]) -> None:
+@lru_cache(maxsize=256)
+def _require_names(found: tuple[str, ...], what: str, required: frozenset[str], optional: frozenset[str]) -> None:
+    """Refuse names that are missing or foreign; the objects of one kind all have the same, mostly in one order."""
+    names = frozenset(found)
     if not required <= names:
         raise Malformed(f"{what}: expected {', '.join(sorted(required - names))}, got none")
     if foreign := names - required - optional:

@@ -270,10 +270,16 @@ def _components(value: object, what: str) -> tuple[bytes, Labels]:
     if len(entries) != COMPONENTS:
         raise Malformed(f"{what}: expected {COMPONENTS} components, got {len(entries)}")
     try:
-        svns, labels = zip(*map(_component, entries), strict=True)
+        return _read_components(tuple(entries))
     except TypeError as error:
         # A list in a component, and so nothing the cache could look up.
         raise Malformed(f"{what}: expected components of a number and texts: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def _read_components(entries: tuple[object, ...]) -> tuple[bytes, Labels]:
+    """Read a whole list; levels mostly differ in one of their two."""
+    svns, labels = zip(*map(_component, entries), strict=True)
     return bytes(svns), labels
 
 

@@ -18,6 +18,7 @@ _MAXIMUM_ADVISORIES = 256  # of one level; the most seen is 13
 REQUIRED: Final = frozenset({"tcb", "tcbDate", "tcbStatus"})
 OPTIONAL: Final = frozenset({"advisoryIDs"})
 _SVN_NAMES = frozenset({"isvsvn"})
+_STATUSES = {status.value: status for status in TcbStatus}
 
 Rating = tuple[datetime, TcbStatus, tuple[str, ...]]
 """tcbDate, tcbStatus, advisoryIDs."""
@@ -82,12 +83,12 @@ def _read_svn_level(value: object, what: str, highest: int) -> SvnLevel:
 
 
 def _status(value: object, what: str, known: frozenset[TcbStatus]) -> TcbStatus:
+    if isinstance(value, str) and value in known:
+        return _STATUSES[value]
     name = sj.text(value, f"{what}, tcbStatus")
-    if name not in known:
-        raise Malformed(
-            f"{what}, tcbStatus: expected one of {', '.join(sorted(known))}, got {name!a}", category=Category.TCB
-        )
-    return TcbStatus(name)
+    raise Malformed(
+        f"{what}, tcbStatus: expected one of {', '.join(sorted(known))}, got {name!a}", category=Category.TCB
+    )
 
 
 def _advisories(value: object, what: str) -> tuple[str, ...]:
