@@ -1,21 +1,18 @@
 """`cvmproof connect`: a verdict over a live connection, and a local address that leads to what was accepted."""
 
-from pathlib import Path
+from typing import Unpack
 
 import click
 
 from cvmproof.appraisal import Appraisal
 from cvmproof.cli.arguments import read_policies
-from cvmproof.cli.certificates import read_certificates
-from cvmproof.cli.command import command, settings_of
-from cvmproof.cli.court import Court, Means
-from cvmproof.cli.fetching import read_services
+from cvmproof.cli.collateral_options import CollateralOptions, collateral_options
+from cvmproof.cli.command import command
+from cvmproof.cli.court import Court, read_means
 from cvmproof.cli.forwarding import forward_until_stopped
-from cvmproof.cli.gathering import open_high_water, open_store
 from cvmproof.cli.pins import PIN_HELP, PIN_KINDS, read_pins
 from cvmproof.cli.telling import tell
 from cvmproof.errors import EndpointError, Misuse, Rejected, Undecided
-from cvmproof.trust import TrustRoots
 
 
 @command("connect")
@@ -28,29 +25,14 @@ from cvmproof.trust import TrustRoots
     metavar=PIN_KINDS,
     help=f"Which machine or instance it must be. {PIN_HELP}. Repeatable, any one of a kind will do.",
 )
-@click.option(
-    "--certs", multiple=True, metavar="FILE", help="Certificates: DER, PEM, a table, or a folder; repeatable."
-)
-@click.option("--collateral", metavar="DIR", help="The collateral store, or a bundle; default: your own store.")
-@click.option("--offline", is_flag=True, help="Fetch no collateral.")
-@click.option(
-    "--trust",
-    type=click.Choice(["production", "simulated"]),
-    default="production",
-    show_default=True,
-    help="Which compiled-in root keys to trust.",
-)
 @click.option("--any-software", is_flag=True, help="Take policies that do not say which software may run.")
 @click.option(
     "--forward",
     metavar="127.0.0.1:PORT|unix:PATH",
     help="Listen there, and give each connection an attested one of its own, until interrupted.",
 )
-@click.option("--state", metavar="DIR", help="Where to remember how new collateral was; default: your own.")
+@collateral_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--pccs", metavar="URL", help="Fetch Intel's collateral from this caching service (PCCS).")
-@click.option("--pccs-ca", metavar="FILE", help="CA certificates (PEM) of that service, in place of the system's.")
-@click.option("--kds", metavar="URL", hidden=True, help="Another address of AMD's service.")
 @click.pass_context
 def connect(
     ctx: click.Context,
@@ -60,34 +42,18 @@ def connect(
     policy: str,
     floor: str | None,
     pin: tuple[str, ...],
-    certs: tuple[str, ...],
-    collateral: str | None,
-    offline: bool,
-    trust: str,
     any_software: bool,
     forward: str | None,
-    state: str | None,
     as_json: bool,
-    pccs: str | None,
-    pccs_ca: str | None,
-    kds: str | None,
+    **given: Unpack[CollateralOptions],
 ) -> int:
     """Connect to AGENT_URL and appraise evidence that is bound to this very connection.
 
     Nothing weaker is accepted, and nothing is sent before the verdict. With --forward other programs can talk to what
     was accepted; whoever may use that local address can.
     """
-    settings = settings_of(ctx)
     policies = (*read_policies(policy, floor), *read_pins(pin))
-    roots = TrustRoots.named(trust)
-    means = Means(
-        trust=roots,
-        given=read_certificates(certs),
-        store=open_store(Path(collateral) if collateral else None, roots),
-        services=read_services(kds=kds, pccs=pccs, pccs_ca=pccs_ca),
-        high_water=open_high_water(state, roots),
-        may_fetch=not offline and settings.get("offline") != "true",
-    )
+    means = read_means(ctx, given)
     return _connect(agent_url, Court(policies, means), any_software=any_software, forward=forward, as_json=as_json)
 
 

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import click
+
 from cvmproof.appraisal import Appraisal
-from cvmproof.cli.gathering import Gathering, gather
+from cvmproof.cli.certificates import read_certificates
+from cvmproof.cli.collateral_options import CollateralOptions, may_fetch, roots_of, services_of, store_of
+from cvmproof.cli.gathering import Gathering, gather, open_high_water
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.collateral.endpoint import Services
 from cvmproof.collateral.keys import Wanted
@@ -34,6 +38,19 @@ class Means:
         from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
 
         fetch_collateral(self.store, wanted, services=self.services, now=wall_clock())
+
+
+def read_means(ctx: click.Context, given: CollateralOptions) -> Means:
+    """Read what is judged with from a command's options; raises Misuse, Malformed or CollateralError."""
+    roots = roots_of(given)
+    return Means(
+        trust=roots,
+        given=read_certificates(given["certs"]),
+        store=store_of(given),
+        services=services_of(given),
+        high_water=open_high_water(given["state"], roots),
+        may_fetch=may_fetch(ctx, given),
+    )
 
 
 class Court:

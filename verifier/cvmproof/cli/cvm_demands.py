@@ -69,7 +69,6 @@ _OPTIONS = (
         help="Go to agents at these addresses too, though they are not public; repeatable.",
     ),
     click.option("--allow-port", multiple=True, metavar="N[-M]", help="Go to agents on these ports too; repeatable."),
-    click.option("--state", metavar="DIR", help="Where to remember policies and machines; default: your own."),
 )
 
 

@@ -1,31 +1,30 @@
 """`cvmproof cvm verify`: from a CVM's name to a verdict, or from a whole domain to one for each."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from cvmproof.cli.certificates import read_certificates
-from cvmproof.cli.command import settings_of
-from cvmproof.cli.court import Court, Means
+from cvmproof.cli.collateral_options import CollateralOptions, collateral_options
+from cvmproof.cli.court import Court, Means, read_means
 from cvmproof.cli.cvm_demands import DemandOptions, demand_options, read_demands
 from cvmproof.cli.exit_code import ExitCode
-from cvmproof.cli.fetching import read_services
 from cvmproof.cli.forwarding import forward_until_stopped
-from cvmproof.cli.gathering import open_high_water, open_store
 from cvmproof.cli.prism_api import api_command, open_client
 from cvmproof.cli.telling import Origin, tell
 from cvmproof.errors import CvmproofError, Misuse
 from cvmproof.policy.policy import Policy
 from cvmproof.spelling import escape
-from cvmproof.trust import TrustRoots
 
 if TYPE_CHECKING:
     from cvmproof.channel.judging import Judge
     from cvmproof.cvm.case import Demands
     from cvmproof.cvm.examining import Outcome
     from cvmproof.prism.client import PrismClient
+
+
+class VerifyOptions(DemandOptions, CollateralOptions):
+    """What is demanded, and what it is judged with."""
 
 
 @api_command("verify")
@@ -36,27 +35,13 @@ if TYPE_CHECKING:
 @click.option("--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="So many at once.")
 @click.option("--per-host", type=click.IntRange(1, 64), default=4, show_default=True, help="So many at one host.")
 @demand_options
-@click.option(
-    "--certs", multiple=True, metavar="FILE", help="Certificates: DER, PEM, a table, or a folder; repeatable."
-)
-@click.option("--collateral", metavar="DIR", help="The collateral store, or a bundle; default: your own store.")
-@click.option("--offline", is_flag=True, help="Fetch no collateral.")
-@click.option(
-    "--trust",
-    type=click.Choice(["production", "simulated"]),
-    default="production",
-    show_default=True,
-    help="Which compiled-in root keys to trust.",
-)
+@collateral_options
 @click.option(
     "--forward",
     metavar="127.0.0.1:PORT|unix:PATH",
     help="Listen there, and give each connection an attested one of its own, until interrupted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--pccs", metavar="URL", help="Fetch Intel's collateral from this caching service (PCCS).")
-@click.option("--pccs-ca", metavar="FILE", help="CA certificates (PEM) of that service, in place of the system's.")
-@click.option("--kds", metavar="URL", hidden=True, help="Another address of AMD's service.")
 @click.pass_context
 def verify(
     ctx: click.Context,
@@ -68,16 +53,9 @@ def verify(
     status: str | None,
     concurrency: int,
     per_host: int,
-    certs: tuple[str, ...],
-    collateral: str | None,
-    offline: bool,
-    trust: str,
     forward: str | None,
     as_json: bool,
-    pccs: str | None,
-    pccs_ca: str | None,
-    kds: str | None,
-    **demanded: Unpack[DemandOptions],
+    **given: Unpack[VerifyOptions],
 ) -> int:
     """Take a CVM's address and policy from the API, connect to its agent, and appraise it over that connection.
 
@@ -90,16 +68,8 @@ def verify(
         raise Misuse("--name and --status choose among CVMs, with --all")
     if every and forward is not None:
         raise Misuse("--forward leads to one CVM: name it instead of --all")
-    roots = TrustRoots.named(trust)
-    means = Means(
-        trust=roots,
-        given=read_certificates(certs),
-        store=open_store(Path(collateral) if collateral else None, roots),
-        services=read_services(kds=kds, pccs=pccs, pccs_ca=pccs_ca),
-        high_water=open_high_water(demanded["state"], roots),
-        may_fetch=not offline and settings_of(ctx).get("offline") != "true",
-    )
-    demands = read_demands(demanded)
+    means = read_means(ctx, given)
+    demands = read_demands(given)
     with open_client(ctx) as client:
         if cvm is not None:
             return _verify_one(client, cvm, demands, means, forward=forward, as_json=as_json)
