@@ -125,6 +125,10 @@ def stage() -> None:
     recorded = ROOT.parent / "shared"
     if recorded.is_dir() and not (STAGE / "shared").exists():  # where a checkout in mutants/ looks for it
         (STAGE / "shared").symlink_to(recorded)
+    for path in (STAGE / "mutants" / "src").rglob("*"):  # what is no module mutmut copies only where there is none
+        if path.is_file() and path.suffix not in {".py", ".meta"}:
+            path.unlink()
+    shutil.rmtree(STAGE / "mutants" / "tests", ignore_errors=True)
     left_out = "".join(f', "--ignore=tests/verifier/tdx/{name}"' for name in SWEEPS)
     settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS), left_out=left_out)
     (STAGE / "pyproject.toml").write_text(settings, encoding="utf-8")

@@ -185,7 +185,11 @@ def test_what_is_no_p_256_key_or_off_the_curve_is_malformed(spki: bytes) -> None
     for _ in range(2):
         with pytest.raises(Malformed, match="public key"):
             load_p256_key(spki)
+
+
+def test_ac_091_a_key_is_loaded_once_for_the_bytes_it_was_loaded_from() -> None:
     assert load_p256_key(spki_of(KEY_256)) is load_p256_key(spki_of(KEY_256))
+    assert load_p256_key(spki_of(derive_key(b"another", curve="P-256"))) is not PUBLIC_256
 
 
 # --- RSA-PSS ---------------------------------------------------------------------------------------------------------
