@@ -128,9 +128,10 @@ def crl_revoked(case: TdxCase) -> Answer:
 def _revoked(backing: Backing) -> int | None:
     """Give the serial number of a certificate that is revoked."""
     by_root, by_authority = _readable(backing.root_crls), _readable(backing.pck_crls)
-    signer = (backing.signer.certificate,) if backing.signer else ()
-    chain = backing.chain
-    listed = [(chain.leaf, by_authority), *((c, by_root) for c in (chain.authority, chain.root, *signer))]
+    chain, signer = backing.chain, backing.signer
+    listed = [(chain.leaf, by_authority), (chain.authority, by_root), (chain.root, by_root)]
+    if signer:
+        listed.append((signer.certificate, by_root))
     for certificate, crls in listed:
         if any(certificate.serial in crl.serials for crl in crls):
             return certificate.serial
