@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvmproof.check import Absent, Answer, Check, Outcome, Question, failed, passed, require, undecided
+from cvmproof.check import Absent, Answer, Check, Outcome, Question, Unfit, failed, passed, require, undecided
 from cvmproof_formats.errors import Category
 
 QUESTION = Question(id="a.b", category=Category.TCB, why="it matters", spec="Spec 1")
@@ -30,6 +30,10 @@ def test_what_is_absent_is_named() -> None:
     assert Check(QUESTION, undecided(1, Absent("the list"))).got == "none at hand: the list"
 
 
+def test_what_is_unfit_is_said_and_escaped() -> None:
+    assert Check(QUESTION, failed(1, Unfit("a \x1b", Category.SIZE_LIMIT))).got == "a \\x1b"
+
+
 @pytest.mark.parametrize(
     ("answer", "category"),
     [
@@ -37,11 +41,14 @@ def test_what_is_absent_is_named() -> None:
         (passed(1, 2), Category.TCB),
         (undecided(1, 2), Category.TCB),
         (undecided(1, Absent("it")), Category.UNAVAILABLE),
+        (failed(1, Unfit("it", None)), Category.TCB),
+        (failed(1, Unfit("it", Category.SIZE_LIMIT)), Category.SIZE_LIMIT),
+        (Answer(Outcome.ERROR, 1, Unfit("it", Category.SIZE_LIMIT)), Category.INTERNAL),
         (Answer(Outcome.ERROR, 1, 2), Category.INTERNAL),
         (Answer(Outcome.ERROR, 1, Absent("it")), Category.INTERNAL),
     ],
 )
-def test_the_category_is_the_questions_unless_something_was_absent_or_we_failed(
+def test_the_category_is_the_questions_unless_something_was_absent_unfit_or_we_failed(
     answer: Answer, category: Category
 ) -> None:
     assert Check(QUESTION, answer).category is category

@@ -44,6 +44,14 @@ class Absent:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """What is wrong with what was found, and the kind of no that is, where reading it told a more precise one."""
+
+    what: str
+    category: Category | None
+
+
 class Answer(NamedTuple):
     """What came out, with the values as they are; they are put into words by `Check`."""
 
@@ -71,12 +79,13 @@ class Check(NamedTuple):
 
     @property
     def category(self) -> Category:
-        """The kind of no: the question's, unless something was absent or our own code failed."""
+        """The kind of no: the question's, unless something was absent, of another kind, or our own code failed."""
         if self.answer.outcome is Outcome.ERROR:
             return Category.INTERNAL
-        if isinstance(self.answer.got, Absent):
+        got = self.answer.got
+        if isinstance(got, Absent):
             return Category.UNAVAILABLE
-        return self.question.category
+        return got.category or self.question.category if isinstance(got, Unfit) else self.question.category
 
     @property
     def expected(self) -> str:
@@ -87,7 +96,9 @@ class Check(NamedTuple):
     def got(self) -> str:
         """What was found, in words, escaped."""
         got = self.answer.got
-        return f"none at hand: {spell(got.what)}" if isinstance(got, Absent) else spell(got)
+        if isinstance(got, Absent):
+            return f"none at hand: {spell(got.what)}"
+        return spell(got.what if isinstance(got, Unfit) else got)
 
     def __str__(self) -> str:
         question = self.question

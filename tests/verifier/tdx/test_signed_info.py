@@ -170,8 +170,10 @@ def test_what_can_not_be_read_says_why() -> None:
     assert identity.form_problem == "enclaveIdentity, id: expected 'TD_QE', got 'QE'"
 
 
-@pytest.mark.parametrize("name", ["of SGX", "not to be read"])
-def test_ac_037_what_is_not_about_tds_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "category"), [("of SGX", Category.COLLATERAL_MISMATCH), ("not to be read", Category.MALFORMED)]
+)
+def test_ac_037_what_is_not_about_tds_is_refused(name: str, category: Category) -> None:
     stray = STRAYS[name]
     for of, changed in (
         ("tdx.tcb_info.form", replace(stray, number=20, qe_identity_rewritten=())),
@@ -182,7 +184,23 @@ def test_ac_037_what_is_not_about_tds_is_refused(name: str) -> None:
         assert ids_of_no(appraisal) == [of]
         # What others say of it is that they know nothing.
         assert ids_of_open(appraisal)
-        assert categories(appraisal) == {Category.MALFORMED, Category.UNAVAILABLE}
+        assert categories(appraisal) == {category, Category.UNAVAILABLE}
+
+
+UNKNOWN_STATUS = ((b'"UpToDate"', b'"UpToDateish"'),)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [replace(GOOD, tcb_info_rewritten=UNKNOWN_STATUS), replace(GOOD, qe_identity_rewritten=UNKNOWN_STATUS)],
+    ids=["of a platform", "of a quoting enclave"],
+)
+def test_ac_041_a_status_that_is_not_known_is_refused_as_one(unknown: Situation) -> None:
+    assert_accepted(GOOD)
+    appraisal = unknown.appraise()
+    assert appraisal.verdict is Verdict.REJECTED
+    assert [check.category for check in appraisal.failed] == [Category.TCB]
+    assert "UpToDateish" in appraisal.failed[0].got
 
 
 # --- what is remembered: AC-091 ---------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from functools import lru_cache, partial
 
-from cvmproof.check import Absent, Answer, failed, passed, require, undecided
+from cvmproof.check import Absent, Answer, Unfit, failed, passed, require, undecided
 from cvmproof.policy.values import ANY
 from cvmproof.tdx.answering import answers
 from cvmproof.tdx.case import TdxCase, seconds
@@ -197,7 +197,8 @@ def _is_readable(one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absen
     expected = "a form that is read here"
     if one is None:
         return undecided(expected, absent)
-    return failed(expected, one.form_problem) if one.info is None else passed(expected, expected)
+    problem = Unfit(one.form_problem, one.form_category)
+    return failed(expected, problem) if one.info is None else passed(expected, expected)
 
 
 def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent) -> Answer:
