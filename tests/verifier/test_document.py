@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, cast
 
 import jsonschema
 import pytest
@@ -11,10 +11,15 @@ import pytest
 import cvmproof
 from cvmproof.document import AppraisalDocument, ErrorDocument, appraisal_document, error_detail, error_document
 from cvmproof.document_shape import read_document
+from cvmproof.snp.claims_document import SnpClaimsDocument
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_simulator.psp import ReportFields, SoftwarePsp
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+def claims_of(found: AppraisalDocument) -> SnpClaimsDocument:
+    return cast("SnpClaimsDocument", found["claims"])
 
 
 def document(psp: SoftwarePsp, **fields: Unpack[ReportFields]) -> AppraisalDocument:
@@ -63,12 +68,12 @@ def test_a_rejected_result_has_no_end_and_every_check() -> None:
 
 
 def test_what_a_report_leaves_out_is_null() -> None:
-    claims = document(SoftwarePsp(ProductLine.MILAN, KeyKind.VLEK, version=2))["claims"]
+    claims = claims_of(document(SoftwarePsp(ProductLine.MILAN, KeyKind.VLEK, version=2)))
     assert (claims["cpuid"], claims["mitigations"], claims["chip_id"], claims["part"]) == (None, None, None, None)
 
 
 def test_a_tcb_that_does_not_fit_is_null() -> None:
-    claims = document(SoftwarePsp(ProductLine.GENOA), launch_tcb=b"\0\0\xff" + bytes(5))["claims"]
+    claims = claims_of(document(SoftwarePsp(ProductLine.GENOA), launch_tcb=b"\0\0\xff" + bytes(5)))
     assert claims["launch_tcb"] is None
     assert claims["reported_tcb"] is not None
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cvmproof.appraisal import Appraisal
 from cvmproof.appraise import appraise
+from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral, Crl
 from cvmproof.freshness import ExpectedReportData
 from cvmproof.high_water import HighWater, Mark, crl_name
@@ -225,6 +226,12 @@ def policy_without_snp() -> Policy:
 @lru_cache(maxsize=512)
 def _policy(document: bytes) -> Policy:
     return read_policy(document, name="situation")
+
+
+def snp_claims(appraisal: Appraisal) -> SnpClaims:
+    """What the report says; of a TD there is none."""
+    assert isinstance(appraisal.claims, SnpClaims)
+    return appraisal.claims
 
 
 def ids_of_no(appraisal: Appraisal) -> list[str]:

@@ -16,7 +16,7 @@ from tests.verifier.snp.recorded import (
     read,
     roots,
 )
-from tests.verifier.snp.situation import categories, ids_of_no, ids_of_open, policy_of
+from tests.verifier.snp.situation import categories, ids_of_no, ids_of_open, policy_of, snp_claims
 
 from cvmproof.appraisal import Verdict
 from cvmproof.collateral.collateral import Crl
@@ -38,7 +38,7 @@ def test_a_genuine_report_is_accepted_for_what_it_is(case: Case) -> None:
     assert ids_of_no(appraisal) + ids_of_open(appraisal) == []
     assert appraisal.verdict is Verdict.ACCEPTED
     assert not appraisal.simulated
-    claims = appraisal.claims
+    claims = snp_claims(appraisal)
     assert (claims.product, claims.key) == (case.product, case.key)
     assert str(claims.tcb(claims.report.reported_tcb)) == case.tcb
     appraisal.require_accepted(case.at)
