@@ -73,6 +73,7 @@ ASKED = {
     47: ("a machine that hides which it is; no host data", "IDENTITY"),
     48: ("a name that is given to another machine or launch; two at once", "IDENTITY"),
     49: ("collateral that is old, or not yet issued, to the second", "EXPIRED"),
+    50: ("a time that evidence, collateral or a server names", "never asked: the time is passed in"),
     51: ("a clock behind the build or behind what was seen", "EXPIRED"),
     52: ("signed JSON written anew; other bytes read than were signed", "SIGNATURE"),
     53: ("names twice, trailing text, NaN, great depth in signed JSON", "MALFORMED"),

@@ -131,12 +131,12 @@ def test_nothing_rests_on_an_assert_that_python_may_leave_out(name: str) -> None
 
 
 @pytest.mark.parametrize("name", [n for n in CODE if n.startswith("verifier/") and not n.startswith(CLOCK_RIM)])
-def test_the_core_of_the_verifier_reads_no_clock(name: str) -> None:
+def test_ac_050_the_core_of_the_verifier_reads_no_clock(name: str) -> None:
     assert clocks(CODE[name]) == []
 
 
 @pytest.mark.parametrize("name", [n for n in CODE if n.startswith("formats/")])
-def test_formats_read_no_clock(name: str) -> None:
+def test_ac_050_formats_read_no_clock(name: str) -> None:
     assert clocks(CODE[name]) == []
 
 
