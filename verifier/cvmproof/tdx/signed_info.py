@@ -64,16 +64,6 @@ def examine_qe_identities(supplied: tuple[Signed, ...], spki: bytes | None) -> t
     return tuple(_examine(signed, spki, _read_qe_identity(signed.body)) for signed in supplied)
 
 
-def tcb_info_in(body: bytes) -> TcbInfo | None:
-    """Read TCB info; None where it can't be."""
-    return _read_tcb_info(body).info
-
-
-def qe_identity_in(body: bytes) -> QeIdentity | None:
-    """Read a QE identity; None where it can't be."""
-    return _read_qe_identity(body).info
-
-
 def _examine(signed: Signed, spki: bytes | None, read: "_Read[Info]") -> SignedInfo[Info]:
     return SignedInfo(
         signed=signed,
