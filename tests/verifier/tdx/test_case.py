@@ -242,6 +242,16 @@ def test_a_grace_lengthens_a_verdict_by_the_shortest_that_is_given(name: str) ->
     assert most.appraise().expires_at == NOW + VALID_FOR
 
 
+def test_a_verdict_ends_with_what_was_issued_or_has_ended_this_very_second() -> None:
+    issued_now = replace(GOOD, tcb_info={"issue_date": NOW, "next_update": later(seconds=50)})
+    assert issued_now.appraise().expires_at == later(seconds=50)
+    ended_now = replace(GOOD, tcb_info={"next_update": NOW})
+    assert_accepted(ended_now)
+    assert ended_now.appraise().expires_at == NOW
+    longer_grace_than_time = replace(GOOD, tcb_info={"next_update": later(seconds=5)}, rules={"collateral_grace": 60})
+    assert longer_grace_than_time.appraise().expires_at == later(seconds=65)
+
+
 @pytest.mark.parametrize("name", ["the PCK certificate", "the PCK CA", "the root", "the TCB signer"])
 def test_no_grace_lengthens_a_certificate(name: str) -> None:
     situation, lasts = ENDS[name]

@@ -232,6 +232,15 @@ def test_of_two_certificates_of_the_signing_key_the_one_that_holds_now_counts(tu
     )
 
 
+def test_a_signers_certificate_holds_from_its_first_to_its_last_second() -> None:
+    root = read_certificate(IntelCa().root)
+    over, first, last = signers({"not_after": later(days=-1)}, {"not_before": NOW}, {"not_after": NOW})
+    for good in (first, last):
+        chosen = choose_signer((over, good), root, NOW)
+        assert chosen is not None
+        assert chosen.certificate == read_certificate(good)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_signer_in_profile_and_of_this_root_is_chosen_whatever_else_is_named_so(turned: bool) -> None:  # noqa: FBT001 - a column
     root = read_certificate(IntelCa().root)

@@ -131,6 +131,17 @@ def test_a_signature_that_holds_comes_before_currency_and_that_before_the_number
     assert numbers(replace(GOOD, number=21), GOOD) == {21}
 
 
+def test_what_can_be_read_comes_before_what_can_not() -> None:
+    unreadable = STRAYS["not to be read"].signed_tcb_info
+    overdue = replace(GOOD, number=0, tcb_info={"next_update": later(days=-1)}).signed_tcb_info
+    for order in ((unreadable, overdue), (overdue, unreadable)):
+        # Whether or not the platform is known.
+        for fmspc in (SIMULATED_FMSPC, None):
+            chosen = choose_tcb_info(order, SPKI, fmspc, NOW)
+            assert chosen is not None
+            assert chosen.info is not None
+
+
 def test_currency_counts_from_the_first_to_the_last_second() -> None:
     for issue_date, next_update, current in (
         (NOW, later(days=1), True),

@@ -12,6 +12,7 @@ from tests.verifier.tdx.faults import DAY, FAULTS, FIFTH, GOOD
 from tests.verifier.tdx.situation import STRANGER, Situation
 
 from cvmproof.collateral.collateral import Collateral
+from cvmproof.high_water import HighWater
 from cvmproof_formats.tdx.hierarchy import Ca
 from cvmproof_formats.tdx.tcb_status import TcbStatus
 from cvmproof_simulator.tdx.td import SoftwareModule
@@ -44,6 +45,10 @@ OTHERS = {
         qe_identity_rewritten=((b'"TD_QE"', b'"QE"'),),
     ),
     "a certificate that says nothing": replace(GOOD, pck={"drop": ("1.2.840.113741.1.13.1",)}, rules=RULES),
+    "no collateral, and something was seen before": replace(
+        GOOD, without=EVERYTHING, high_water=HighWater.nothing("simulated")
+    ),
+    "nothing was seen before": replace(GOOD, high_water=HighWater.nothing("simulated")),
     "the Processor CA": replace(Situation(ca=Ca.PROCESSOR), rules=RULES),
     "a module of an unknown version": Situation(module=SoftwareModule(version=2)),
     "a module of no version": Situation(
