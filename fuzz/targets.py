@@ -6,15 +6,31 @@ It gives a result or raises one of our errors. Anything else is a finding.
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 import cvmproof
+from cvmproof.policy.signed import claimed_statement, sign_policy
+from cvmproof_formats.binding import BindingKind, Role, Tee
 from cvmproof_formats.errors import CvmproofError
-from cvmproof_formats.evidence import read_evidence
+from cvmproof_formats.evidence import read_evidence, write_evidence
+from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_formats.pem import certificates
-from cvmproof_formats.snp.certificate_table import read_certificate_table
+from cvmproof_formats.snp.certificate_table import VCEK, TableEntry, build_certificate_table, read_certificate_table
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_formats.snp.report import AttestationReport
+from cvmproof_formats.tdx.evaluation_numbers import build_evaluation_numbers, read_evaluation_numbers
+from cvmproof_formats.tdx.event_log import read_event_log
+from cvmproof_formats.tdx.qe_identity import NAME as QE_IDENTITY
+from cvmproof_formats.tdx.qe_identity import read_qe_identity
+from cvmproof_formats.tdx.quote import read_padded_quote
+from cvmproof_formats.tdx.signed_json import read_signed
+from cvmproof_formats.tdx.tcb_info import NAME as TCB_INFO
+from cvmproof_formats.tdx.tcb_info import read_tcb_info
+from cvmproof_formats.tdx.tdreport import read_tdreport
 from cvmproof_formats.x509 import read_certificate, read_crl
 from cvmproof_simulator.psp import SoftwarePsp
+from cvmproof_simulator.tdx.collateral import Collateral, simulated_evaluation_numbers
+from cvmproof_simulator.tdx.td import SoftwareTd
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 GENUINE = cvmproof.builtin_policy("genuine")
@@ -37,15 +53,32 @@ def appraise(data: bytes) -> object:
     return [str(check) for check in appraisal.checks]
 
 
+def tcb_info(data: bytes) -> object:
+    """Read TCB info as it is sent."""
+    return read_tcb_info(read_signed(data, TCB_INFO).body)
+
+
+def qe_identity(data: bytes) -> object:
+    """Read a QE identity as it is sent."""
+    return read_qe_identity(read_signed(data, QE_IDENTITY).body)
+
+
 TARGETS: dict[str, Callable[[bytes], object]] = {
     "appraise": appraise,
     "certificate": read_certificate,
     "certificate-table": read_certificate_table,
     "crl": read_crl,
+    "evaluation-numbers": read_evaluation_numbers,
+    "event-log": read_event_log,
     "evidence": read_evidence,
     "pem": certificates,
     "policy": read_policy,
+    "qe-identity": qe_identity,
+    "quote": read_padded_quote,
     "report": AttestationReport.parse,
+    "signed-policy": claimed_statement,
+    "tcb-info": tcb_info,
+    "tdreport": read_tdreport,
 }
 
 
@@ -63,7 +96,34 @@ def once(name: str) -> Callable[[bytes], None]:
 
 
 def seeds() -> tuple[bytes, ...]:
-    """Inputs to begin with: what the simulator makes, for every target alike."""
+    """Inputs to begin with: what the simulator makes and an operator writes, for every target alike."""
+    return (*_of_a_guest(), *_of_a_td(), *_of_an_operator())
+
+
+def _of_a_guest() -> tuple[bytes, ...]:
     psp = SoftwarePsp(ProductLine.GENOA)
-    report = psp.report(bytes(64))
-    return (report, *psp.certificates(), psp.authorities.crl(AT), report + bytes(24))
+    report, certificates = psp.report(bytes(64)), psp.certificates()
+    table = build_certificate_table((TableEntry(guid=VCEK, data=certificates[0]),))
+    evidence = Evidence(
+        tee=Tee.SEV_SNP,
+        report=report,
+        certificates=certificates,
+        binding=BindingKind.NONCE,
+        role=Role.SERVER,
+        nonce=bytes(32),
+    )
+    return (report, report + table, table, write_evidence(evidence), *certificates, psp.authorities.crl(AT))
+
+
+def _of_a_td() -> tuple[bytes, ...]:
+    td = SoftwareTd()
+    known = Collateral.of(td.platform, AT)
+    numbers = build_evaluation_numbers(simulated_evaluation_numbers(AT))
+    measured = (td.quote(bytes(64)), td.quote(bytes(64), version=5), td.tdreport(bytes(64)), td.event_log(size=0))
+    return (*measured, known.tcb_info_response, known.qe_identity_response, known.pck_crl_chain, numbers)
+
+
+def _of_an_operator() -> tuple[bytes, ...]:
+    policy = b'{"extends": "builtin:genuine", "revocation": "required"}'
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    return (policy, sign_policy(policy, private_key=key, cvm_id="one", serial=1, expires_at=AT))
