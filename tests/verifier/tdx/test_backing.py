@@ -14,7 +14,7 @@ GOOD = Situation()
 CHAIN = examine_pck_chain(read_quote(GOOD.signed_quote).qe.pck_chain)
 
 
-def test_the_same_bytes_are_judged_by_the_same_object_at_any_time() -> None:
+def test_ac_091_the_same_bytes_are_judged_by_the_same_object_at_any_time() -> None:
     now = choose_backing(CHAIN, GOOD.collateral, NOW)
     assert choose_backing(CHAIN, GOOD.collateral, NOW + timedelta(days=400)) is now
     assert now.chain is CHAIN
