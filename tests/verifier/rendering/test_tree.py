@@ -1,12 +1,16 @@
 """The tree shows each group, every reason, and what to do."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import pytest
+from tests.verifier.report_data.faults import bound_to_channel
+from tests.verifier.snp.situation import Situation as SnpSituation
 from tests.verifier.tdx.situation import Situation
 
 import cvmproof
+from cvmproof.appraisal import Verdict
 from cvmproof.document import AppraisalDocument, appraisal_document
 from cvmproof.rendering.terminal import Terminal
 from cvmproof.rendering.tree import GROUPS, draw, group_of, shorten
@@ -90,6 +94,20 @@ def test_the_same_reason_from_two_policies_is_given_once() -> None:
     text = draw(document(changes={"policy": 0xB0000}, twice=True), "x", PLAIN)
     assert text.count("FAIL snp.guest_policy.debug") == 1
     assert "asked by builtin:genuine and builtin:genuine" in text
+    # It is counted as often as it was asked, so that the sum below is that of the lines.
+    assert "FAIL policy     2 failed" in text
+    assert text.splitlines()[-1].startswith("REJECTED (simulated)   2 of ")
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"), [({}, "this nonce, this TLS session"), ({"vmpls": [3]}, "this nonce, this connection")]
+)
+def test_evidence_over_a_connection_is_said_to_be_bound_to_it(rules: dict[str, object], words: str) -> None:
+    appraisal = replace(bound_to_channel(SnpSituation()), rules=rules).appraise()
+    assert appraisal.verdict is (Verdict.REJECTED if rules else Verdict.ACCEPTED)
+    text = draw(appraisal_document(appraisal, [cvmproof.builtin_policy("genuine")]), "x", PLAIN)
+    assert words in text
+    assert "REPORT_DATA as expected" not in text
 
 
 def test_what_waits_for_the_same_thing_is_put_together() -> None:

@@ -95,14 +95,14 @@ def _branch(name: str, document: AppraisalDocument, terminal: Terminal) -> list[
     asked = [check for check in asked if check["outcome"] != "unconstrained"]
     if not asked:
         return [f"{terminal.mark('open')} {name:<10} nothing asked"]
-    failed = _once([check for check in asked if check["outcome"] in _FAILURES])
-    undecided = _once([check for check in asked if check["outcome"] == "undecided"])
+    failed = [check for check in asked if check["outcome"] in _FAILURES]
+    undecided = [check for check in asked if check["outcome"] == "undecided"]
     outcome = "fail" if failed else "open" if undecided else "pass"
     summary = _summary(name, document) if outcome == "pass" else _counts(failed, undecided)
     lines = [f"{terminal.mark(outcome)} {name:<10} {summary:<{_SUMMARY_WIDTH}} {_number(len(asked))}"]
     several = len(document["policies"]) > 1
-    below = [_reason(check, terminal, several=several) for check in failed]
-    below += _waiting(undecided, terminal, several=several)
+    below = [_reason(check, terminal, several=several) for check in _once(failed)]
+    below += _waiting(_once(undecided), terminal, several=several)
     if name == "policy":
         below += _software(asked, terminal)
     return lines + list(_attach(below))
@@ -157,7 +157,8 @@ def _summary(name: str, document: AppraisalDocument) -> str:
         return _tcb(claims)
     if name == "policy":
         return " and ".join(policy["name"] for policy in document["policies"])
-    return _BOUND_TO.get(document["assurance"], "REPORT_DATA as expected")
+    live = any(check["id"] == "binding.report_data" for check in document["checks"])
+    return _BOUND_TO.get(document["assurance"], "this nonce, this connection" if live else "REPORT_DATA as expected")
 
 
 def _links(claims: SnpClaimsDocument | TdxClaimsDocument) -> str:
