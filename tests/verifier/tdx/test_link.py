@@ -18,7 +18,7 @@ from cvmproof_formats import der
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256, Ca
 from cvmproof_formats.tdx.signed_json import Signed
-from cvmproof_formats.x509 import AUTHORITY_KEY_IDENTIFIER, CRL_NUMBER, Extension, KeyUsage, read_certificate
+from cvmproof_formats.x509 import AUTHORITY_KEY_IDENTIFIER, CRL_NUMBER, KEY_USAGE, Extension, KeyUsage, read_certificate
 from cvmproof_simulator.psp import derive_key, spki_of
 from cvmproof_simulator.tdx.ca import IntelCa
 from cvmproof_simulator.tdx.ecdsa import sign_der
@@ -38,7 +38,7 @@ def test_each_certificate_is_linked_to_the_one_above_and_to_no_other() -> None:
 
 
 def test_a_link_needs_name_algorithm_and_signature_in_this_order() -> None:
-    assert "another name" in link_problem(LEAF, AUTHORITY)
+    assert link_problem(LEAF, AUTHORITY) == "its issuer is another name than the next certificate's subject"
     strangers = read_certificate(IntelCa(ATTACKER).root)
     assert link_problem(strangers, AUTHORITY) == "its signature is not the issuer's"
     other = read_certificate(GOOD.platform.pck(algorithm=der.sequence(der.oid("1.2.840.10045.4.3.3"))))
@@ -148,6 +148,12 @@ def test_ac_019_an_authority_that_may_not_sign_lists_has_none(usage: KeyUsage) -
     assert crl_problem(GOOD.roots_list, root) == "the authority's key usage lacks cRLSign"
     bare = read_certificate(IntelCa().with_root(drop=("2.5.29.15",)).root)
     assert crl_problem(GOOD.roots_list, bare) == "the authority's key usage lacks cRLSign"
+
+
+def test_an_authority_whose_key_usage_can_not_be_read_has_no_list() -> None:
+    broken = Extension(oid=KEY_USAGE, value=b"\5", critical=True)
+    root = read_certificate(IntelCa().with_root(replace=(broken,)).root)
+    assert "DER" in crl_problem(GOOD.roots_list, root)
 
 
 def test_ac_037_the_list_of_the_other_ca_is_none_of_this_one() -> None:
