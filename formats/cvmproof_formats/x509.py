@@ -102,6 +102,10 @@ class BasicConstraints:
     ca: bool
     path_length: int | None = None
 
+    def __str__(self) -> str:
+        length = "" if self.path_length is None else f", path length {self.path_length}"
+        return f"{'CA' if self.ca else 'no CA'}{length}"
+
     def build(self) -> Extension:
         """Write the extension, critical as AMD does."""
         ca = der.boolean(self.ca) if self.ca else b""
@@ -122,6 +126,9 @@ class KeyUsage:
     crl_sign: bool = False
     encipher_only: bool = False
     decipher_only: bool = False
+
+    def __str__(self) -> str:
+        return " and ".join(name for name in _USAGES if getattr(self, name)) or "nothing"
 
     def build(self, *, shortest: bool = False) -> Extension:
         """Write the extension, critical and through the bit for cRLSign even where that is 0, as AMD does.

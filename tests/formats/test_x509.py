@@ -274,6 +274,20 @@ def test_basic_constraints_come_back(*, ca: bool, path_length: int | None) -> No
 
 
 @pytest.mark.parametrize(
+    ("extension", "words"),
+    [
+        (BasicConstraints(ca=True, path_length=0), "CA, path length 0"),
+        (BasicConstraints(ca=True), "CA"),
+        (BasicConstraints(ca=False), "no CA"),
+        (KeyUsage(digital_signature=True, crl_sign=True), "digital_signature and crl_sign"),
+        (KeyUsage(), "nothing"),
+    ],
+)
+def test_an_extension_is_put_into_words(extension: BasicConstraints | KeyUsage, words: str) -> None:
+    assert str(extension) == words
+
+
+@pytest.mark.parametrize(
     "value", ["", "3000ff", "3003010100", "3003010101", "30060201000101ff", "3003020180", "0101ff"]
 )
 def test_other_basic_constraints_are_refused(value: str) -> None:

@@ -132,7 +132,7 @@ def tcb_evaluation_numbers(case: TdxCase) -> Answer:
     numbers = _evaluation_numbers(case)
     if numbers is None:
         return undecided("one evaluation number", _NO_RATING)
-    got = ("TCB info", numbers[0], "QE identity", numbers[1])
+    got = ("TCB info", numbers[0], "and QE identity", numbers[1])
     return require(numbers[0] == numbers[1], "one evaluation number", got)
 
 
@@ -162,7 +162,9 @@ def module_svn(case: TdxCase) -> Answer:
     if minimums is ANY or name not in minimums:
         return failed(("a TDX module of", ", ".join(minimums) if minimums is not ANY else "none"), name)
     minimum = minimums[name]
-    return require(minimum is ANY or svn >= minimum, (name, "at least", minimum), svn)
+    if minimum is ANY:
+        return passed((name, "at any SVN"), svn)
+    return require(svn >= minimum, (name, "at least", minimum), svn)
 
 
 @lru_cache(maxsize=256)
