@@ -242,6 +242,16 @@ def test_a_signers_certificate_holds_from_its_first_to_its_last_second() -> None
 
 
 @pytest.mark.parametrize("turned", [False, True])
+def test_of_two_signers_with_keys_of_their_own_the_one_that_signed_counts(turned: bool) -> None:  # noqa: FBT001 - a column
+    good = GOOD.authorities
+    another = IntelCa(replace(checked_in_intel_keys(), tcb_signing=STRANGER)).tcb_signing
+    supplied = (another, good.tcb_signing)[:: -1 if turned else 1]
+    assert_accepted(replace(GOOD, without=frozenset({"signer"}), after=Collateral(certificates=supplied)))
+    alone = replace(GOOD, without=frozenset({"signer"}), after=Collateral(certificates=(another,))).appraise()
+    assert ids_of_no(alone) == ["tdx.tcb_info.signature", "tdx.qe_identity.signature"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
 def test_a_signer_in_profile_and_of_this_root_is_chosen_whatever_else_is_named_so(turned: bool) -> None:  # noqa: FBT001 - a column
     root = read_certificate(IntelCa().root)
     odd, good = signers({"key_usage": KeyUsage(digital_signature=True)}, {})

@@ -170,7 +170,8 @@ def choose_backing(chain: PckChain, collateral: Collateral, now: datetime) -> Ba
     only = _only_choice(chain, *supplied)
     if only is not None:
         return only
-    signer = choose_signer(collateral.certificates, chain.root, now)
+    signed = (*collateral.tcb_infos, *collateral.qe_identities)
+    signer = choose_signer(collateral.certificates, chain.root, now, signed)
     spki = signer.certificate.spki if signer else None
     fmspc = chain.identity.fmspc if chain.identity else None
     return _backing(

@@ -11,12 +11,13 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from cvmproof.signature import load_p256_key
-from cvmproof.tdx.link import link_problem
+from cvmproof.tdx.link import link_problem, signed_problem
 from cvmproof.tdx.profile import authority_problem, is_signer, pck_problem, root_problem, signer_problem
 from cvmproof.trust import intel_set_of_root
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.tdx.certification_data import read_pck_chain
 from cvmproof_formats.tdx.pck import PckIdentity, read_pck
+from cvmproof_formats.tdx.signed_json import Signed
 from cvmproof_formats.x509 import Certificate, read_certificate
 
 _CHAIN_LENGTH = 3  # leaf, CA, root
@@ -91,16 +92,19 @@ class Signer:
     signature_problem: str
 
 
-def choose_signer(certificates: tuple[bytes, ...], root: Certificate, now: datetime) -> Signer | None:
-    """Choose among supplied certificates the signer's; of several, the one that holds at this time."""
+def choose_signer(
+    certificates: tuple[bytes, ...], root: Certificate, now: datetime, signed: tuple[Signed, ...] = ()
+) -> Signer | None:
+    """Choose among supplied certificates the signer's; of several that hold at this time, the one that signed most."""
     signers = signers_of(certificates, root)
 
-    def suitability(signer: Signer) -> tuple[bool, ...]:
+    def suitability(signer: Signer) -> tuple[bool, bool, bool, int]:
         certificate = signer.certificate
         return (
             not signer.problem,
             not signer.signature_problem,
             certificate.not_before <= now <= certificate.not_after,
+            sum(not signed_problem(one, certificate.spki) for one in signed),
         )
 
     return max(signers, key=suitability, default=None)
