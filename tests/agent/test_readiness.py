@@ -10,7 +10,7 @@ from cvmproof_agent.readiness import READY, notify, watchdog_seconds
 
 
 @pytest.mark.parametrize("abstract", [False, True])
-def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+def test_the_service_manager_is_told(tmp_path: Path, abstract: bool) -> None:
     name = f"@cvmproof-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0" + name[1:] if abstract else name)

@@ -73,7 +73,7 @@ def test_every_byte_that_no_field_covers_is_reserved(offset: int) -> None:
     [(2, 0, b"\0\0", True), (2, 1, b"\0\0", False), (2, 0, b"\0\1", False), (3, 1, b"\0\0", True),
      (3, 1, b"\1\0", False), (4, 1, b"\1\1", True), (255, 1, b"\1\1", True)],
 )  # fmt: skip
-def test_a_field_that_came_later_is_reserved_before(version: int, late: int, later: bytes, good: bool) -> None:  # noqa: FBT001 - a column
+def test_a_field_that_came_later_is_reserved_before(version: int, late: int, later: bytes, good: bool) -> None:
     data = replace(BLANK, version=version, late=late, later=later).build()
     if good:
         assert Sample.parse(data).late == late

@@ -96,6 +96,6 @@ def test_a_leaf_for_signatures_alone_may_be_pinned() -> None:
         *((usage("digital_signature", bit), True) for bit in BITS[1:]),
     ],
 )
-def test_any_other_leaf_may_not(key_usage: x509.KeyUsage | None, critical: bool) -> None:  # noqa: FBT001 -- a parameter
+def test_any_other_leaf_may_not(key_usage: x509.KeyUsage | None, critical: bool) -> None:
     with pytest.raises(Malformed, match="could not be pinned"):
         require_end_entity(leaf(key_usage=key_usage, critical=critical))

@@ -314,7 +314,7 @@ def test_a_list_that_one_policy_needs_is_not_excused_by_one_that_does_not() -> N
 
 
 @pytest.mark.parametrize(("vmpl", "accepted"), [(0, False), (1, True), (2, False)])
-def test_two_policies_must_both_accept(vmpl: int, accepted: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_two_policies_must_both_accept(vmpl: int, accepted: bool) -> None:
     fetched = replace(GOOD, report={"vmpl": vmpl}, rules={"vmpls": [0, 1]})
     floor = policy_of("genuine", "required", {"vmpls": [1, 2]})
     appraisal = fetched.appraise(floor)

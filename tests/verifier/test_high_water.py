@@ -30,7 +30,7 @@ def test_the_first_of_its_name_is_as_new_as_any() -> None:
         (Mark(number=18, issued=DAY - timedelta(days=9)), False),
     ],
 )
-def test_the_evaluation_number_counts_before_the_date_ac_043(mark: Mark, older: bool) -> None:  # noqa: FBT001 -- a case
+def test_the_evaluation_number_counts_before_the_date_ac_043(mark: Mark, older: bool) -> None:
     seen = HighWater.nothing("simulated").raised([("a", MARK)])
     assert seen.is_older("a", mark) is older
     assert not seen.is_older("b", mark)

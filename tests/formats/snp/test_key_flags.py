@@ -10,7 +10,7 @@ from cvmproof_formats.snp.product import KeyKind
 @pytest.mark.parametrize("kind", KeyKind)
 @pytest.mark.parametrize("author_key", [False, True])
 @pytest.mark.parametrize("mask_chip_key", [False, True])
-def test_what_is_built_is_read(kind: KeyKind, author_key: bool, mask_chip_key: bool) -> None:  # noqa: FBT001 - columns
+def test_what_is_built_is_read(kind: KeyKind, author_key: bool, mask_chip_key: bool) -> None:
     flags = flags_for(kind, author_key=author_key, mask_chip_key=mask_chip_key)
     assert signing_key(flags) is kind
     assert bool(flags & AUTHOR_KEY_EN) is author_key

@@ -275,7 +275,7 @@ def test_the_kernel_says_who_is_there() -> None:
 
 @pytest.mark.parametrize("named", [False, True], ids=["abstract", "in a folder"])
 def test_a_door_that_can_not_be_opened_leaves_nothing(
-    named: bool,  # noqa: FBT001 -- a column of the table
+    named: bool,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:

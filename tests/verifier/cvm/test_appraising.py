@@ -23,7 +23,9 @@ from tests.verifier.cvm.scene import (
 from tests.verifier.snp.situation import categories
 
 from cvmproof.appraisal import Assurance, Pin
-from cvmproof.cvm.appraising import AsyncAttestedCvm, appraise_cvm_async
+from cvmproof.collateral.collateral import Collateral
+from cvmproof.cvm.agent_url import RULES
+from cvmproof.cvm.appraising import AsyncAttestedCvm, appraise_cvm, appraise_cvm_async
 from cvmproof.cvm.finding import FindingId
 from cvmproof.errors import Category, EndpointError, Misuse, Rejected, Undecided
 from cvmproof.marks import AnyIdentity, CvmKey, Identity
@@ -121,16 +123,11 @@ def test_whoever_registers_first_while_another_one_connects_decides_ac_048(
 
 
 def test_without_collateral_nothing_is_decided(stage: Scene) -> None:
-    from cvmproof.collateral.collateral import Collateral  # noqa: PLC0415 -- this case alone has none
-    from cvmproof.cvm.appraising import appraise_cvm  # noqa: PLC0415 -- as above
-
     with pytest.raises(Undecided):
         appraise_cvm(stage.client, stage.cvm, demands=stage.demands, trust=TRUST, collateral=Collateral(), offline=True)
 
 
 def test_an_address_that_was_not_opened_is_not_gone_to_ac_112(stage: Scene) -> None:
-    from cvmproof.cvm.agent_url import RULES  # noqa: PLC0415 -- this case alone takes the rules as they are
-
     with pytest.raises(EndpointError, match="expected a port"):
         stage.appraise(rules=RULES)
     with pytest.raises(EndpointError, match="not a public address"):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.verifier.cvm.scene import POLICY, SIGNED_ONLY, signed
-from tests.verifier.policy.signing import OTHERS, signers
+from tests.verifier.policy.signing import KEY, OTHERS, signers
 
 from cvmproof.cvm.fetched import FetchedPolicy, Vouching, read_fetched
 from cvmproof.errors import Category, Misuse
@@ -50,8 +50,6 @@ def test_a_signed_policy_is_the_operators_signed_word_and_ends_with_its_signatur
 
 
 def test_a_signature_kept_apart_from_the_policy_counts_as_well() -> None:
-    from tests.verifier.policy.signing import KEY  # noqa: PLC0415 -- this case alone signs by hand
-
     apart = sign_policy(
         POLICY, private_key=KEY, cvm_id="cvm-1", serial=1, expires_at=NOW + timedelta(hours=1), detached=True
     )

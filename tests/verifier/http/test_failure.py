@@ -24,7 +24,7 @@ def wrapped(error: Exception, *, implicit: bool = False) -> Exception:
 
 @pytest.mark.parametrize("implicit", [False, True])
 @pytest.mark.parametrize("depth", [0, 1, 3])
-def test_a_certificate_that_is_not_trusted_is_found_below_other_errors(depth: int, implicit: bool) -> None:  # noqa: FBT001 -- a column
+def test_a_certificate_that_is_not_trusted_is_found_below_other_errors(depth: int, implicit: bool) -> None:
     error: Exception = certificate_error()
     for _ in range(depth):
         error = wrapped(error, implicit=implicit)

@@ -414,7 +414,7 @@ def test_a_policy_knows_its_bytes_and_whose_word_it_is() -> None:
 @pytest.mark.parametrize(
     ("seconds", "good"), [(0, False), (1, True), (MAXIMUM_VALIDITY, True), (MAXIMUM_VALIDITY + 1, False)]
 )
-def test_a_verdict_lasts_from_a_second_to_a_week(seconds: int, good: bool) -> None:  # noqa: FBT001 - a column
+def test_a_verdict_lasts_from_a_second_to_a_week(seconds: int, good: bool) -> None:
     if good:
         assert read_policy(changed("valid_for", seconds), name="p").valid_for == seconds
     else:
@@ -548,7 +548,7 @@ def test_a_tighter_policy_never_accepts_more(machine: int, loose: set[str], more
 
 
 @given(others=st.sets(st.binary(min_size=48, max_size=48).filter(any), max_size=5), mine=st.booleans())
-def test_unrelated_reference_values_change_no_verdict(others: set[bytes], mine: bool) -> None:  # noqa: FBT001 - drawn
+def test_unrelated_reference_values_change_no_verdict(others: set[bytes], mine: bool) -> None:
     unrelated = others - {SIMULATED_MEASUREMENT} | {b"\x11" * 48}
     named = unrelated | {SIMULATED_MEASUREMENT} if mine else unrelated
     machine = replace(MACHINES[0], rules={"measurements": sorted(value.hex() for value in named)})

@@ -1,5 +1,6 @@
 """Signed policies: what an operator signed counts, for one CVM, until it ends; anything else is refused."""
 
+import subprocess
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -376,8 +377,6 @@ def test_an_expiry_may_be_as_late_as_a_date_can_be() -> None:
 
 def test_openssl_agrees_about_the_signature(tool: object, tmp_path: Path) -> None:
     assert callable(tool)
-    import subprocess  # noqa: PLC0415 -- only here
-
     protected, _, payload, raw = cbor2.loads(sign(key=KEYS["EDDSA"])).value
     # Sig_structure put together from RFC 9052 section 4.4 and RFC 8949 section 3, byte by byte.
     signed = b"\x84\x6aSignature1\x58" + bytes((len(protected),)) + protected + b"\x52cvmproof/v1/policy"

@@ -272,7 +272,7 @@ moments = st.integers(2 * 86_400_000_000, 3_652_057 * 86_400_000_000).map(
     padded=st.booleans(),
     hours=st.integers(-23, 23),
 )
-def test_a_record_survives_the_way_there_and_back(cvm: Cvm, padded: bool, hours: int) -> None:  # noqa: FBT001 -- drawn
+def test_a_record_survives_the_way_there_and_back(cvm: Cvm, padded: bool, hours: int) -> None:
     assert read_cvm(read_object(json.dumps(written(cvm, padded=padded, hours=hours)).encode(), "view")) == cvm
 
 

@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_read_is_misuse(tmp_path: Path, name: str) -> None
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
 @pytest.mark.parametrize(("mode", "exposed"), [(0o600, False), (0o640, True), (0o604, True), (0o400, False)])
-def test_a_file_that_others_can_read_is_told(path: Path, mode: int, exposed: bool) -> None:  # noqa: FBT001 -- a column
+def test_a_file_that_others_can_read_is_told(path: Path, mode: int, exposed: bool) -> None:
     path.write_text(SECRET)
     path.chmod(mode)
     assert Token.from_file(path).readable_by_others is exposed

@@ -160,7 +160,7 @@ def test_ac_017_another_signature_scheme_is_refused_declared_or_not(of: str, for
 
 
 @pytest.mark.parametrize("trailer_field", [True, False])
-def test_both_spellings_of_amds_signature_algorithm_are_read(trailer_field: bool) -> None:  # noqa: FBT001 - a column
+def test_both_spellings_of_amds_signature_algorithm_are_read(trailer_field: bool) -> None:
     form = Pss(trailer_field=trailer_field)
     situation = replace(GOOD, leaf={"form": form}, intermediate={"form": form}, root={"form": form})
     assert situation.appraise().verdict is Verdict.ACCEPTED

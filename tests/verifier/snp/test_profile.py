@@ -101,7 +101,7 @@ def test_a_root_without_crl_sign_signs_no_list(usage: KeyUsage | None) -> None:
 
 
 @pytest.mark.parametrize(("length", "good"), [(None, True), (1, True), (0, False), (2, False)])
-def test_a_roots_path_length_leaves_room_for_one_intermediate(length: int | None, good: bool) -> None:  # noqa: FBT001 - a column
+def test_a_roots_path_length_leaves_room_for_one_intermediate(length: int | None, good: bool) -> None:
     _, _, root = certificates(Situation(root={"path_length": length}))
     assert (root_problem(root) == "") is good
 

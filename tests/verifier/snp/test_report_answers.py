@@ -151,7 +151,7 @@ def test_ac_047_host_data_that_is_zero_is_refused_where_a_value_is_expected() ->
 
 
 @pytest.mark.parametrize(("svn", "passes"), [(0, False), (6, False), (7, True), (8, True), (0xFFFFFFFF, True)])
-def test_an_outdated_guest_is_refused(svn: int, passes: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_an_outdated_guest_is_refused(svn: int, passes: bool) -> None:
     machine = replace(GOOD, report={"guest_svn": svn}, rules={"minimum_guest_svn": 7})
     assert (machine.appraise().verdict is Verdict.ACCEPTED) is passes
 
@@ -223,7 +223,7 @@ def test_ac_022_a_guest_with_a_migration_agent_is_refused_where_none_is_taken() 
 )  # fmt: skip
 def test_firmware_compares_as_major_minor_build_and_not_part_by_part(
     committed: tuple[int, int, int],
-    passes: bool,  # noqa: FBT001 - a column of the table
+    passes: bool,
 ) -> None:
     major, minor, build = committed
     machine = replace(
@@ -261,8 +261,8 @@ NEWER = replace(LEVEL, snp=28).build(GOOD.product)
 )
 def test_ac_025_committed_firmware_stands_to_what_runs_as_the_policy_says(
     report: ReportFields,
-    equal: bool,  # noqa: FBT001 - a column of the table
-    at_most_current: bool,  # noqa: FBT001 - columns of the table
+    equal: bool,
+    at_most_current: bool,
 ) -> None:
     for mode, passes in (("equal", equal), ("at-most-current", at_most_current), ("any", True)):
         machine = replace(GOOD, report=report, rules={"committed_firmware": mode})
@@ -453,7 +453,7 @@ def test_every_defined_platform_bit_is_known() -> None:
 )
 def test_ac_030_a_guest_that_runs_on_an_older_abi_is_refused(
     abi: tuple[int, int],
-    passes: bool,  # noqa: FBT001 - a column of the table
+    passes: bool,
 ) -> None:
     machine = replace(GOOD, report={"policy": 0x30000 | abi[0] << 8 | abi[1]}, rules={"minimum_abi": "1.55"})
     if passes:

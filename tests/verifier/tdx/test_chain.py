@@ -150,7 +150,7 @@ def test_ac_049_every_certificate_is_valid_from_its_first_to_its_last_second(
     of: str,
     start: int,
     end: int,
-    valid: bool,  # noqa: FBT001 - a column of the table
+    valid: bool,
 ) -> None:
     situation = DATED[of]({"not_before": NOW + start * SECOND, "not_after": NOW + end * SECOND})
     question = "tdx.signer.validity" if of == "signer" else "tdx.chain.validity"
@@ -219,7 +219,7 @@ def signers(*changes: CertificateChanges) -> tuple[bytes, ...]:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_two_certificates_of_the_signing_key_the_one_that_holds_now_counts(turned: bool) -> None:  # noqa: FBT001 - a column
+def test_of_two_certificates_of_the_signing_key_the_one_that_holds_now_counts(turned: bool) -> None:
     old, new, coming = signers(
         {"not_after": later(days=-1)}, {}, {"not_before": later(days=1), "not_after": later(days=9)}
     )
@@ -242,7 +242,7 @@ def test_a_signers_certificate_holds_from_its_first_to_its_last_second() -> None
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_two_signers_with_keys_of_their_own_the_one_that_signed_counts(turned: bool) -> None:  # noqa: FBT001 - a column
+def test_of_two_signers_with_keys_of_their_own_the_one_that_signed_counts(turned: bool) -> None:
     good = GOOD.authorities
     another = IntelCa(replace(checked_in_intel_keys(), tcb_signing=STRANGER)).tcb_signing
     supplied = (another, good.tcb_signing)[:: -1 if turned else 1]
@@ -252,7 +252,7 @@ def test_of_two_signers_with_keys_of_their_own_the_one_that_signed_counts(turned
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_signer_in_profile_and_of_this_root_is_chosen_whatever_else_is_named_so(turned: bool) -> None:  # noqa: FBT001 - a column
+def test_a_signer_in_profile_and_of_this_root_is_chosen_whatever_else_is_named_so(turned: bool) -> None:
     root = read_certificate(IntelCa().root)
     odd, good = signers({"key_usage": KeyUsage(digital_signature=True)}, {})
     strangers = IntelCa(ATTACKER).tcb_signing

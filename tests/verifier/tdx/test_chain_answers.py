@@ -186,7 +186,7 @@ def test_of_several_lists_one_that_is_current_is_enough(name: str) -> None:
 def test_ac_042_a_list_older_than_one_seen_before_is_refused(
     name: str,
     newer: int,
-    passes: bool,  # noqa: FBT001 - a column of the table
+    passes: bool,
 ) -> None:
     key = GOOD.authorities.key("root" if name == "root_crl" else "platform")
     mark = Mark(number=0, issued=ISSUED + newer * SECOND)

@@ -78,7 +78,7 @@ def test_the_profile_fits_each_certificate_in_its_own_place_only(ca: Ca) -> None
 
 
 @pytest.mark.parametrize(("length", "good"), [(None, True), (0, True), (1, True), (2, False)])
-def test_all_three_encodings_of_the_root_are_its_own(length: int | None, good: bool) -> None:  # noqa: FBT001 - a column
+def test_all_three_encodings_of_the_root_are_its_own(length: int | None, good: bool) -> None:
     assert (root_problem(certificate("root", {"path_length": length})) == "") is good
     changed = replace(GOOD, root={"path_length": length})
     if good:

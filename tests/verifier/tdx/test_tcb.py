@@ -249,7 +249,7 @@ def test_ac_039_the_order_of_levels_changes_nothing(
     levels: list[PlatformLevel],
     qe_levels: list[SvnLevel],
     module_levels: list[SvnLevel],
-    turned: bool,  # noqa: FBT001 - drawn
+    turned: bool,
 ) -> None:
     first, second = INFO.module_identities
     identities = (replace(first, levels=tuple(module_levels)), second)[:: -1 if turned else 1]

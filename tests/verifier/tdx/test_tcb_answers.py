@@ -214,7 +214,7 @@ def test_an_advisory_that_an_up_to_date_level_names_counts_as_well() -> None:
 
 @pytest.mark.parametrize("name", JSON)
 @pytest.mark.parametrize(("number", "passes"), [(19, False), (20, True), (21, True), (0, False)])
-def test_ac_043_both_must_reach_the_minimum(name: str, number: int, passes: bool) -> None:  # noqa: FBT001 - a column
+def test_ac_043_both_must_reach_the_minimum(name: str, number: int, passes: bool) -> None:
     situation = replace(with_json(GOOD, name, {"evaluation_number": number}), rules={"minimum_evaluation_number": 20})
     if passes:
         assert_accepted(situation)
@@ -238,7 +238,7 @@ def test_ac_043_both_must_be_of_one_number_where_a_policy_says_so(name: str) -> 
 @pytest.mark.parametrize(
     ("day", "passes"), [("2025-08-12", True), ("2025-08-13", True), ("2025-08-14", False), ("2026-08-12", False)]
 )
-def test_the_oldest_part_decides_how_old_a_tcb_is(day: str, passes: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_the_oldest_part_decides_how_old_a_tcb_is(day: str, passes: bool) -> None:
     rules = {"minimum_tcb_date": day}
     for situation in (
         Situation(machine={"pcesvn": PCESVNS[S.OUT_OF_DATE]}, rules=rules),
@@ -261,7 +261,7 @@ def test_the_oldest_part_decides_how_old_a_tcb_is(day: str, passes: bool) -> Non
 
 
 @pytest.mark.parametrize(("minimum", "passes"), [(0, True), (6, True), (7, True), (8, False), (0xFFFF, False)])
-def test_a_quoting_enclave_below_the_minimum_is_refused(minimum: int, passes: bool) -> None:  # noqa: FBT001 - a column
+def test_a_quoting_enclave_below_the_minimum_is_refused(minimum: int, passes: bool) -> None:
     situation = replace(GOOD, rules={"minimum_qe_svn": minimum})
     if passes:
         assert_accepted(situation)
@@ -282,7 +282,7 @@ def test_a_quoting_enclave_below_the_minimum_is_refused(minimum: int, passes: bo
 )
 def test_ac_038_a_module_must_be_of_a_version_that_is_named_and_reach_its_minimum(
     minimums: dict[str, object],
-    passes: bool,  # noqa: FBT001 - a column of the table
+    passes: bool,
 ) -> None:
     for machine in (GOOD, FIFTH):
         situation = replace(machine, rules={"minimum_module_svns": minimums})
@@ -332,7 +332,7 @@ def test_ac_043_collateral_older_than_what_was_seen_before_is_refused(
     name: str,
     number: int,
     issued: datetime,
-    passes: bool,  # noqa: FBT001 - a column of the table
+    passes: bool,
 ) -> None:
     situation = remembering(**{name: Mark(number=number, issued=issued)})
     if passes:

@@ -328,7 +328,7 @@ def test_ac_092_a_fetched_policy_can_not_loosen_the_floor() -> None:
 
 
 @pytest.mark.parametrize(("value", "accepted"), [(1, False), (2, True), (3, False)])
-def test_two_policies_must_both_accept(value: int, accepted: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_two_policies_must_both_accept(value: int, accepted: bool) -> None:
     values = [(bytes((byte,)) * 48).hex() for byte in (1, 2, 3)]
     td = replace(with_field(GOOD, "rtmr3", bytes((value,)) * 48), rules={"rtmr3": values[:2]})
     floor = policy_of("genuine", "required", {"rtmr3": values[1:]})

@@ -37,7 +37,7 @@ def take_apart(data: bytes) -> Collateral:
     if data.startswith(_DER):
         return _read_der(data)
     if data.lstrip().startswith(_JSON):
-        from cvmproof.collateral.signed import (  # noqa: PLC0415 -- only for such files
+        from cvmproof.collateral.signed import (
             read_any_signed,
             signed_collateral,
         )
@@ -61,7 +61,7 @@ def _read(name: str) -> Collateral:
 
 
 def _files(folder: Path) -> tuple[Path, ...]:
-    from cvmproof.collateral.loose import loose_files  # noqa: PLC0415 -- only where a folder is given
+    from cvmproof.collateral.loose import loose_files
 
     return loose_files(folder)
 

@@ -70,7 +70,7 @@ def store_of(given: CollateralOptions) -> "CollateralStore":
 
 def services_of(given: CollateralOptions) -> "Services":
     """Say where collateral is fetched from."""
-    from cvmproof.cli.fetching import read_services  # noqa: PLC0415 -- only where something may be fetched
+    from cvmproof.cli.fetching import read_services
 
     return read_services(kds=given["kds"], pccs=given["pccs"], pccs_ca=given["pccs_ca"])
 

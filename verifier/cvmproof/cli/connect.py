@@ -58,10 +58,10 @@ def connect(
 
 
 def _connect(agent_url: str, court: Court, *, any_software: bool, forward: str | None, as_json: bool) -> int:
-    from cvmproof.channel.address import read_agent_url  # noqa: PLC0415 -- OpenSSL is for those who connect
-    from cvmproof.channel.connect import open_accepted  # noqa: PLC0415 -- imports OpenSSL
-    from cvmproof.channel.forward import read_local_address  # noqa: PLC0415 -- imports OpenSSL
-    from cvmproof.channel.judging import require_software  # noqa: PLC0415 -- a part of the channel
+    from cvmproof.channel.address import read_agent_url
+    from cvmproof.channel.connect import open_accepted
+    from cvmproof.channel.forward import read_local_address
+    from cvmproof.channel.judging import require_software
 
     try:
         title = str(read_agent_url(agent_url))

@@ -34,8 +34,8 @@ class Means:
 
     def fetch(self, wanted: Sequence[Wanted]) -> None:
         """Fill the store; raises CollateralError or EndpointError."""
-        from cvmproof.channel.deadline import wall_clock  # noqa: PLC0415 -- a part of the channel
-        from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
+        from cvmproof.channel.deadline import wall_clock
+        from cvmproof.cli.fetching import fetch_collateral
 
         fetch_collateral(self.store, wanted, services=self.services, now=wall_clock())
 
@@ -63,7 +63,7 @@ class Court:
 
     def judge(self, evidence: Evidence, expected: Live) -> Appraisal:
         """Appraise, fetching what is missing; raises Rejected or Undecided."""
-        from cvmproof.channel.deadline import wall_clock  # noqa: PLC0415 -- a part of the channel
+        from cvmproof.channel.deadline import wall_clock
 
         means = self.means
         case = Gathering(

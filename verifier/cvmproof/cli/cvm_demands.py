@@ -81,8 +81,8 @@ def demand_options(function: _Function) -> _Function:
 
 def read_demands(given: DemandOptions) -> "Demands":
     """Read them; raises Misuse."""
-    from cvmproof.cvm.case import Demands  # noqa: PLC0415 -- OpenSSL is for those who connect
-    from cvmproof.marks import Marks  # noqa: PLC0415 -- as above
+    from cvmproof.cvm.case import Demands
+    from cvmproof.marks import Marks
 
     if given["policy"] is not None and (given["policy_key"] or given["policy_digest"]):
         raise Misuse("--policy takes the place of the API's policy: there is nothing to sign or to pin then")
@@ -101,9 +101,9 @@ def read_demands(given: DemandOptions) -> "Demands":
 
 def read_rules(addresses: tuple[str, ...], ports: tuple[str, ...]) -> "AddressRules":
     """Read where agents may be gone to, beside public addresses on the usual ports; raises Misuse."""
-    from dataclasses import replace  # noqa: PLC0415 -- with what it is for
+    from dataclasses import replace
 
-    from cvmproof.cvm.agent_url import RULES  # noqa: PLC0415 -- a part of the channel
+    from cvmproof.cvm.agent_url import RULES
 
     more = {port for text in ports for port in _read_ports(text)}
     return replace(RULES, ports=RULES.ports | more, allowed=tuple(map(_read_network, addresses)))
@@ -128,8 +128,8 @@ def _read_ports(text: str) -> range:
 
 
 def _vouching(given: DemandOptions) -> "Vouching":
-    from cvmproof.cvm.fetched import Vouching  # noqa: PLC0415 -- CBOR is for those who take signed policies
-    from cvmproof.policy.signed import PolicySigners  # noqa: PLC0415 -- as above
+    from cvmproof.cvm.fetched import Vouching
+    from cvmproof.policy.signed import PolicySigners
 
     keys = [read_named(name, _KEY_LIMIT, "policy key") for name in given["policy_key"]]
     signature, digest = given["policy_signature"], given["policy_digest"]

@@ -104,7 +104,7 @@ def _tell(entries: Sequence[EntryDocument], error: CvmproofError | None, *, as_j
 def _progress(order: Sequence[str]) -> Iterator[Callable[[int], None]]:
     """Show how far it is: a bar on a terminal, a line now and then elsewhere."""
     if sys.stderr.isatty():
-        from cvmproof.rendering.progress import Bar  # noqa: PLC0415 -- imports rich
+        from cvmproof.rendering.progress import Bar
 
         bar = Bar("verifying")
         try:

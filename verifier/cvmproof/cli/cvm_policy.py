@@ -121,7 +121,7 @@ def _signature(form: PolicyForm) -> PolicySignatureDocument | None:
 
 
 def _draw(document: CvmPolicyDocument, text: str) -> None:
-    from cvmproof.rendering.fetched_policy import draw_text, policy_fields  # noqa: PLC0415 -- not for --json
+    from cvmproof.rendering.fetched_policy import draw_text, policy_fields
 
     drawn, whole = draw_text(text)
     write_text(policy_fields(document) + (f"\n{drawn}" if drawn else ""))

@@ -99,7 +99,7 @@ def show(ctx: click.Context, /, *, cvm: str, as_json: bool) -> int:
     if as_json:
         write_json(document)
         return ExitCode.ACCEPTED
-    from cvmproof.rendering.cvms import cvm_fields  # noqa: PLC0415 -- not for --json
+    from cvmproof.rendering.cvms import cvm_fields
 
     write_text(cvm_fields(document["cvm"]))
     say(NOT_CHECKED)
@@ -142,9 +142,9 @@ def _stats(client: "PrismClient", cvm: str, days: int | None) -> CvmStatsDocumen
 
 
 def _draw_list(document: CvmListDocument) -> None:
-    from cvmproof.rendering.cvms import cvm_table  # noqa: PLC0415 -- not for --json
-    from cvmproof.rendering.table import width_of  # noqa: PLC0415 -- as above
-    from cvmproof.rendering.terminal import Terminal  # noqa: PLC0415 -- as above
+    from cvmproof.rendering.cvms import cvm_table
+    from cvmproof.rendering.table import width_of
+    from cvmproof.rendering.terminal import Terminal
 
     if not document["cvms"]:
         write_text(f"no CVMs in the domain {document['domain']}, as far as asked for\n")
@@ -155,9 +155,9 @@ def _draw_list(document: CvmListDocument) -> None:
 
 
 def _draw_stats(document: CvmStatsDocument) -> None:
-    from cvmproof.rendering.cvms import online_legend, online_line, online_table  # noqa: PLC0415 -- not for --json
-    from cvmproof.rendering.table import width_of  # noqa: PLC0415 -- as above
-    from cvmproof.rendering.terminal import Terminal  # noqa: PLC0415 -- as above
+    from cvmproof.rendering.cvms import online_legend, online_line, online_table
+    from cvmproof.rendering.table import width_of
+    from cvmproof.rendering.terminal import Terminal
 
     samples = document["samples"]
     if not samples:

@@ -73,8 +73,8 @@ def verify(
     with open_client(ctx) as client:
         if cvm is not None:
             return _verify_one(client, cvm, demands, means, forward=forward, as_json=as_json)
-        from cvmproof.cli.cvm_fleet import verify_all  # noqa: PLC0415 -- threads and a bar, for --all only
-        from cvmproof.cvm.fleet import Limits  # noqa: PLC0415 -- as above
+        from cvmproof.cli.cvm_fleet import verify_all
+        from cvmproof.cvm.fleet import Limits
 
         listed = client.cvms(name=name, status=status)
         limits = Limits(concurrency=concurrency, per_host=per_host)
@@ -84,9 +84,9 @@ def verify(
 def _verify_one(
     client: "PrismClient", cvm: str, demands: "Demands", means: Means, *, forward: str | None, as_json: bool
 ) -> int:
-    from cvmproof.channel.connect import open_accepted  # noqa: PLC0415 -- OpenSSL is for those who connect
-    from cvmproof.channel.forward import read_local_address  # noqa: PLC0415 -- as above
-    from cvmproof.cvm.examining import examine  # noqa: PLC0415 -- as above
+    from cvmproof.channel.connect import open_accepted
+    from cvmproof.channel.forward import read_local_address
+    from cvmproof.cvm.examining import examine
 
     where = None if forward is None else read_local_address(forward)
     courts: list[Court] = []
@@ -104,7 +104,7 @@ def _verify_one(
 
 
 def _tell(outcome: "Outcome", courts: Sequence[Court], means: Means, *, as_json: bool) -> ExitCode:
-    from cvmproof.cvm.document import cvm_document, finding_documents  # noqa: PLC0415 -- as above
+    from cvmproof.cvm.document import cvm_document, finding_documents
 
     case, appraisal = outcome.case, outcome.appraisal
     if outcome.error is not None or case is None or appraisal is None:

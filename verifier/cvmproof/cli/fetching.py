@@ -37,7 +37,7 @@ def fetch_collateral(
 
     Raises CollateralError or EndpointError as the clients do, Misuse for an address that is none.
     """
-    from cvmproof.collateral import vendors  # noqa: PLC0415 -- only where something is fetched
+    from cvmproof.collateral import vendors
 
     try:
         services.expect_addresses(store.trust)
@@ -98,7 +98,7 @@ class FetchProgress:
 
 def _display() -> Display:
     if sys.stderr.isatty():
-        from cvmproof.rendering.progress import Spinner  # noqa: PLC0415 -- imports rich
+        from cvmproof.rendering.progress import Spinner
 
         return Spinner()
     return _Lines()

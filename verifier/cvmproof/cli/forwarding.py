@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def forward_until_stopped(where: "LocalAddress", open_: "Callable[[], Accepted]") -> None:
     """Forward until SIGTERM or SIGINT; raises Misuse where nothing can listen there."""
-    from cvmproof.channel.forward import Forwarder  # noqa: PLC0415 -- OpenSSL is for those who connect
+    from cvmproof.channel.forward import Forwarder
 
     forwarder = Forwarder(where, open_, report=say)
 

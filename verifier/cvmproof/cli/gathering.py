@@ -91,14 +91,14 @@ def gather(
 
 def open_store(folder: Path | None, trust: TrustRoots) -> "CollateralStore":
     """Open the store in a folder; None: the user's own."""
-    from cvmproof.collateral.store import CollateralStore  # noqa: PLC0415 -- commands that need none don't import it
+    from cvmproof.collateral.store import CollateralStore
 
     return CollateralStore.default(trust) if folder is None else CollateralStore(folder=folder, trust=trust)
 
 
 def open_high_water(state: str | None, trust: TrustRoots) -> "HighWaterStore":
     """Open where it is remembered how new collateral was: in a state folder; None: the user's own."""
-    from cvmproof.high_water_store import HighWaterStore  # noqa: PLC0415 -- commands that need none don't import it
+    from cvmproof.high_water_store import HighWaterStore
 
     if state is None:
         return HighWaterStore.default(trust)

@@ -74,7 +74,7 @@ def _report_usage(error: click.ClickException, *, as_json: bool) -> int:
 
 def _report_bug(error: Exception, *, as_json: bool, debug: bool) -> int:
     if debug:
-        import traceback  # noqa: PLC0415 -- only where one is shown
+        import traceback
 
         say("".join(traceback.format_exception(error)).rstrip())
     message = f"{type(error).__name__}: {error}"
@@ -98,7 +98,7 @@ def _wants_debug(arguments: Sequence[str]) -> bool:
 
 def die_by(name: str) -> NoReturn:
     """End as a process does that such a signal ends, so that shells and pipes see what happened."""
-    import signal  # noqa: PLC0415 -- seldom needed, and not cheap
+    import signal
 
     number = getattr(signal, name, None)
     if number is not None:

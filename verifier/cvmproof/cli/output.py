@@ -19,7 +19,7 @@ def write_text(text: str) -> None:
 
 def write_json(document: Mapping[str, object]) -> None:
     """Write one JSON object to standard output, ASCII only; raises as `write_text` does."""
-    import json  # noqa: PLC0415 -- only where JSON is asked for
+    import json
 
     _write(json.dumps(document, indent=1) + "\n")
 

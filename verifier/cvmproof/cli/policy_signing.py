@@ -83,7 +83,7 @@ def sign(
 
     The key is Ed25519, P-256 or P-384: openssl genpkey -algorithm ed25519 -out private.pem makes one.
     """
-    from cvmproof.policy.signed import key_id_of, read_private_key, sign_policy  # noqa: PLC0415 -- loads cryptography
+    from cvmproof.policy.signed import key_id_of, read_private_key, sign_policy
 
     if output == STDIN:
         raise Misuse("-o: expected the name of a file: what is written is not text")
@@ -112,7 +112,7 @@ def open_shown_policy(name: str, policy_keys: Sequence[str]) -> ShownPolicy:
         return ShownPolicy(policy=open_policy(name))
     data = read_named(name, _SIGNED_LIMIT, "policy")
     if policy_keys:
-        from cvmproof.policy.signed import verify_statement  # noqa: PLC0415 -- loads cryptography
+        from cvmproof.policy.signed import verify_statement
 
         statement = verify_statement(data, signers=read_signers(policy_keys))
         return ShownPolicy(policy=read_policy(statement.policy, name=name), statement=statement, verified=True)
@@ -122,7 +122,7 @@ def open_shown_policy(name: str, policy_keys: Sequence[str]) -> ShownPolicy:
 
 
 def _open_unchecked(data: bytes, name: str) -> ShownPolicy:
-    from cvmproof.policy.signed import claimed_statement, is_signed  # noqa: PLC0415 -- loads cryptography
+    from cvmproof.policy.signed import claimed_statement, is_signed
 
     if not is_signed(data):
         return ShownPolicy(policy=read_policy(data, name=name))
@@ -134,7 +134,7 @@ def _open_unchecked(data: bytes, name: str) -> ShownPolicy:
 
 def read_signers(names: Sequence[str]) -> "PolicySigners":
     """Read the public keys in these files; raises Misuse."""
-    from cvmproof.policy.signed import PolicySigners  # noqa: PLC0415 -- loads cryptography
+    from cvmproof.policy.signed import PolicySigners
 
     return PolicySigners.read(*(read_named(name, MAXIMUM_PEM, "policy key") for name in names))
 

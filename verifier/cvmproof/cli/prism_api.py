@@ -50,8 +50,8 @@ def place_command(name: str) -> Callable[[Callable[..., int]], click.Command]:
 
 def place_of(ctx: click.Context) -> tuple[str, str]:
     """Give the address, spelled as a client spells it, and the domain; raises Misuse for one that is none."""
-    from cvmproof.http.base_url import read_base_url  # noqa: PLC0415 -- with what it is for
-    from cvmproof.prism.identifier import segment  # noqa: PLC0415 -- as above
+    from cvmproof.http.base_url import read_base_url
+    from cvmproof.prism.identifier import segment
 
     given: dict[str, str] = ctx.meta[_META]
     segment(given["domain"], "domain")
@@ -64,7 +64,7 @@ def place_of(ctx: click.Context) -> tuple[str, str]:
 
 def open_client(ctx: click.Context) -> "PrismClient":
     """Make the client that the options name; raises Misuse for an address or a token that is none."""
-    from cvmproof.prism.client import PrismClient  # noqa: PLC0415 -- an HTTP client
+    from cvmproof.prism.client import PrismClient
 
     given: dict[str, str | None] = ctx.meta[_META]
     try:
@@ -74,7 +74,7 @@ def open_client(ctx: click.Context) -> "PrismClient":
 
 
 def _token(given: dict[str, str | None]) -> "Token":
-    from cvmproof.prism.token import Token  # noqa: PLC0415 -- as the client
+    from cvmproof.prism.token import Token
 
     file, keyring = given["token_file"], given["token_keyring"]
     if file is not None and keyring is None:

@@ -52,7 +52,7 @@ def _from_file(path: Path) -> dict[str, str]:
             data = file.read(_LIMIT + 1)
     except OSError:
         return {}
-    import tomllib  # noqa: PLC0415 -- most people have no such file
+    import tomllib
 
     where = f"configuration {path}"
     try:

@@ -60,8 +60,8 @@ def tell(
 
 
 def _draw(document: AppraisalDocument, title: str) -> None:
-    from cvmproof.rendering.terminal import Terminal  # noqa: PLC0415 -- not for --json
-    from cvmproof.rendering.tree import draw  # noqa: PLC0415 -- not for --json
+    from cvmproof.rendering.terminal import Terminal
+    from cvmproof.rendering.tree import draw
 
     write_text(draw(document, title, Terminal.of(sys.stdout)))
 

@@ -73,8 +73,8 @@ def verify(
     store = store_of(given)
 
     def fetch(wanted: Sequence[Wanted]) -> None:
-        from cvmproof.cli.fetching import fetch_collateral  # noqa: PLC0415 -- only where something is fetched
-        from cvmproof.cli.logs import configure_logging  # noqa: PLC0415 -- nothing but a fetch logs
+        from cvmproof.cli.fetching import fetch_collateral
+        from cvmproof.cli.logs import configure_logging
 
         configure_logging(settings_of(ctx))
         if at is not None:
