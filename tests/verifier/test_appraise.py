@@ -4,6 +4,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
 
 import pytest
 from tests.verifier.snp.faults import FAULTS, VLEK
@@ -19,7 +20,7 @@ from tests.verifier.snp.situation import (
 )
 from tests.verifier.sweeps import SWEEPS, Sweep
 
-from cvmproof.appraisal import Appraisal, Assurance, Pin, Verdict
+from cvmproof.appraisal import Appraisal, Assurance, Pin, Plan, Verdict
 from cvmproof.appraise import appraise, verify
 from cvmproof.check import Answer, Outcome, passed
 from cvmproof.claims import SnpClaims
@@ -594,3 +595,13 @@ def test_a_verdict_lasts_no_longer_than_the_signature_of_a_policy() -> None:
     GOOD.appraise(replace(policy, expires_at=NOW + timedelta(days=9))).require_accepted(soon)
     with pytest.raises(Undecided):
         GOOD.appraise(replace(policy, expires_at=NOW)).require_accepted(NOW)
+
+
+def test_nothing_asked_is_never_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    GOOD.appraise().require_accepted(NOW)
+    # By its name in the package `appraise` is the function.
+    monkeypatch.setattr(
+        import_module("cvmproof.appraise"), "plan_for", lambda *_, **__: Plan(asked=(), ids=(), left_open=())
+    )
+    with pytest.raises(CvmproofError, match="not what was asked for"):
+        GOOD.appraise()

@@ -207,7 +207,8 @@ def _ask_all(technology: AnyTechnology, case: Case, plans: Sequence[tuple[Policy
 def _verdict(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) -> Verdict:
     """Accept if there is an answer to every question and each is a pass, or an absence that its policy tolerates."""
     every = [answer[0] for answer in given]
-    complete = len(every) == sum([len(plan.asked) for _, plan in plans])
+    # Nothing asked is nothing answered, and no reason to accept.
+    complete = len(every) == sum([len(plan.asked) for _, plan in plans]) > 0
     # Nearly always; a set of them would call each one's hash.
     if complete and every.count(Outcome.PASS) == len(every):
         return Verdict.ACCEPTED
