@@ -86,9 +86,10 @@ generated: .venv/.dev
 dist: .venv/.dev
 	@$(BIN)/python tools/distribution.py
 
-# The newest versions that pyproject.toml allows and that are at least a week old; commit the result.
+# The newest versions that pyproject.toml allows and that are at least a week old; commit the result. Extras stay in the
+# locks: pip below 23.3 takes coverage[toml] and coverage for two packages, and wants a hash of each.
 UV := uv==0.13.9
-COMPILE = build/lock/bin/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE = build/lock/bin/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--custom-compile-command 'make lock' --exclude-newer "$$(date -u -d '7 days ago' +%F)" --upgrade pyproject.toml
 lock:
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet --disable-pip-version-check $(UV)

@@ -21,6 +21,10 @@ _HINT = (
 )
 
 
+class DeviceLost(DeviceError):
+    """The device will answer nothing any more until the guest restarts, such as after the driver gave up its key."""
+
+
 class Device(Protocol):
     """A source of reports or quotes; every call may block, and only one thread calls at a time."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
-from cvmproof_agent.device import Device
+from cvmproof_agent.device import Device, DeviceLost
 from cvmproof_agent.limits import Limits
 from cvmproof_agent.metrics import Metrics
 from cvmproof_agent.token_bucket import TokenBucket
@@ -30,10 +30,6 @@ class RateLimited(DeviceError):
     """More was asked for than the device can answer in time; ask later."""
 
     default_category = Category.RATE_LIMIT
-
-
-class DeviceLost(DeviceError):
-    """The device will answer nothing any more until the guest restarts, such as after the driver gave up its key."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -85,6 +85,23 @@ class EndpointError(CvmproofError):
 
 
 class DeviceError(CvmproofError):
-    """The guest could not obtain evidence."""
+    """The guest could not obtain evidence.
+
+    `path`, `call` and `errno` say where the kernel refused: a file or device, the call on it, the number it gave;
+    empty and None where no call of the kernel's did.
+    """
 
     default_category = Category.UNAVAILABLE
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        call: str = "",
+        errno: int | None = None,
+        category: Category | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, category=category, hint=hint)
+        self.path, self.call, self.errno = path, call, errno

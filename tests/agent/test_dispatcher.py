@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 from tests.agent.machine import QUICK, FakeDevice
 
-from cvmproof_agent.device import Device
-from cvmproof_agent.dispatcher import DeviceLost, Dispatcher, RateLimited
+from cvmproof_agent.device import Device, DeviceLost
+from cvmproof_agent.dispatcher import Dispatcher, RateLimited
 from cvmproof_agent.limits import Limits
 from cvmproof_agent.metrics import Metrics
 from cvmproof_formats.errors import Category, DeviceError

@@ -11,7 +11,7 @@ import pytest
 from tests.agent.machine import SIMULATED, Client, FakeDevice, bridged, eventually, pinned, report_data, serving, unary
 
 from cvmproof_agent import Device, open_device
-from cvmproof_agent.dispatcher import DeviceLost
+from cvmproof_agent.device import DeviceLost
 from cvmproof_agent.service import OFFERED, SERVICE
 from cvmproof_formats.binding import Role, Tee, channel_report_data, key_report_data
 from cvmproof_formats.tdx.event_log import read_event_log
