@@ -11,6 +11,7 @@ from typing import Final
 
 from cvmproof_agent.device import Device, DeviceLost
 from cvmproof_agent.devices.patience import Patience
+from cvmproof_agent.devices.refusal import once_more
 from cvmproof_agent.devices.tsm_entry import ROOT, Entry, new_entry, remove_stale
 from cvmproof_agent.devices.tsm_request import SEV_GUEST, TDX_GUEST, Answer, Wanted, ask
 from cvmproof_formats.binding import Tee
@@ -70,7 +71,7 @@ class ConfigfsTsm:
 
     def _ask(self, wanted: Wanted) -> Answer:
         if self._lost is not None:
-            raise DeviceLost(str(self._lost), path=self._lost.path, call=self._lost.call, hint=self._lost.hint)
+            raise once_more(self._lost)
         try:
             return ask(wanted, root=self._root, patience=self._patience)
         except DeviceLost as lost:

@@ -1,7 +1,6 @@
 """A device node: opened once, asked through ioctl(2)."""
 
 import ctypes
-import fcntl
 import os
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -10,6 +9,9 @@ from cvmproof_agent.devices.refusal import Reasons, refused
 
 _READ: Final = 2  # Linux include/uapi/asm-generic/ioctl.h: what the kernel writes
 _WRITE: Final = 1
+# The fcntl module's own keeps every other thread waiting where the argument is longer than 1024 bytes.
+_IOCTL: Final = ctypes.CDLL(None, use_errno=True).ioctl
+_IOCTL.argtypes, _IOCTL.restype = (ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p), ctypes.c_int
 _Structure = TypeVar("_Structure", bound=type[ctypes.Structure])
 
 
@@ -51,7 +53,9 @@ class Node:
 
     def ask(self, request: int, argument: ctypes.Structure) -> None:
         """Call ioctl(2) with a structure, which the kernel may change even where it refuses; raises OSError."""
-        fcntl.ioctl(self._descriptor, request, argument, True)  # noqa: FBT003 -- the flag has no name: change our bytes
+        if _IOCTL(self._descriptor, request, ctypes.addressof(argument)) < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), self.path)
 
     def close(self) -> None:
         """Close it; a second time does nothing."""

@@ -34,6 +34,11 @@ def refused(error: OSError, *, path: str, call: str, reasons: Reasons) -> Device
     return kind(f"{path}: {call}: {spell(number)}{why}", path=path, call=call, errno=number, hint=reason.hint)
 
 
+def once_more(lost: DeviceLost) -> DeviceLost:
+    """Say again that a device is lost: an error that is raised twice would keep both stacks."""
+    return DeviceLost(str(lost), path=lost.path, call=lost.call, errno=lost.errno, hint=lost.hint)
+
+
 def spell(number: int) -> str:
     """Give an errno's text and name, such as "No such device (ENODEV)"."""
     return f"{os.strerror(number)} ({errno.errorcode.get(number, number)})"

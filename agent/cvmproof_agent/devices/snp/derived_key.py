@@ -13,8 +13,8 @@ from typing import Final
 
 from cvmproof_agent.devices.node import Node
 from cvmproof_agent.devices.snp import abi
+from cvmproof_agent.devices.snp.guest_request import PATH, REASONS, ask_once
 from cvmproof_agent.devices.snp.level import VMPL_FILE, current_vmpl
-from cvmproof_agent.devices.snp.sev_guest import PATH, REASONS, ask_once
 from cvmproof_formats.errors import DeviceError, Misuse
 
 _VCEK: Final = 0  # ROOT_KEY_SELECT

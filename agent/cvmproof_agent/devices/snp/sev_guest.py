@@ -1,75 +1,33 @@
 """SNP reports through /dev/sev-guest: Linux Documentation/virt/coco/sev-guest.rst, Linux 5.19 and newer.
 
-The driver talks to firmware under a key (VMPCK) whose counter must never repeat. Where it can't tell whether a number
-was used it destroys the key, and answers ENOTTY from then on: no evidence until the guest restarts. So nothing is asked
-again here but what the driver is known to survive, and that after a pause.
+Each report comes with the host's certificates, in one request. Nothing is asked again but where driver or host are
+busy, and that after a pause: what else fails may already have cost the driver its key.
 """
 
 import ctypes
 import errno
+import logging
 from typing import Final
 
 from cvmproof_agent.device import Device, DeviceLost
 from cvmproof_agent.devices.node import Node
 from cvmproof_agent.devices.patience import Patience
-from cvmproof_agent.devices.refusal import PASSING, Reason, Reasons, refused, spell
+from cvmproof_agent.devices.refusal import once_more
 from cvmproof_agent.devices.snp import abi
-from cvmproof_agent.devices.snp.error_words import spell_error
+from cvmproof_agent.devices.snp.guest_request import PATH, REASONS, BufferTooSmall, Busy, ask_once
 from cvmproof_agent.devices.snp.host_certificates import certificates_in
 from cvmproof_agent.devices.snp.level import VMPL_FILE, current_vmpl
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import DeviceError
 
-PATH: Final = "/dev/sev-guest"
+_log = logging.getLogger(__name__)
+
 # Linux drivers/virt/coco/sev-guest: SEV_FW_BLOB_MAX_SIZE; a buffer of this size is never too small for that driver.
 CERTIFICATES_SIZE: Final = 0x4000
 CERTIFICATES_LIMIT: Final = 0x10000  # design section 8.5: report with its certificates
 _GROWTH: Final = 3  # times that a larger buffer is tried
 _HOST_BUSY: Final = Patience(first=2.0)  # as SNP_REQ_RETRY_DELAY
 _REPORT_SIZE: Final = 0x4A0  # AMD 56860, ATTESTATION_REPORT
-
-_LOAD = "is this an SNP guest (dmesg | grep SEV-SNP)? then: modprobe sev-guest (Linux 5.19 or newer, CONFIG_SEV_GUEST)"
-_RESTART = "restart the guest: nothing else brings the key back; the kernel's log says what happened before"
-REASONS: Final[Reasons] = {
-    errno.ENOENT: Reason("no such device node", _LOAD),
-    errno.ENODEV: Reason("no driver behind this device node", _LOAD),
-    errno.ENXIO: Reason("no driver behind this device node", _LOAD),
-    errno.EACCES: Reason(
-        "it is not ours to open", "run as root, or as a member of the group that a udev rule gave it to"
-    ),
-    errno.EPERM: Reason(
-        "it is not ours to open",
-        "run as root; in a container or a unit, allow the device (DeviceAllow=/dev/sev-guest rw)",
-    ),
-    errno.EINVAL: Reason(
-        "the driver takes no such request", "is the kernel older than Linux 5.19, or the VMPL not its own?"
-    ),
-    errno.EFAULT: Reason("the driver could not reach our memory"),
-    errno.ENOTTY: Reason("the driver has given up its key (VMPCK)", _RESTART, lost=True),
-    errno.EBADMSG: Reason("firmware's answer was not authentic, and the driver gives up its key", _RESTART, lost=True),
-    errno.ENOSR: Reason("the counter of messages is used up", _RESTART, lost=True),
-    errno.ETIMEDOUT: Reason(
-        "the host was busy for longer than the driver waits", "ask less often, or ask the host why"
-    ),
-    errno.ENOSPC: Reason("the certificates do not fit"),
-    errno.ENOMEM: Reason("the kernel has no memory for it"),
-}
-
-
-class _Busy(Exception):
-    """What may pass; never leaves this module."""
-
-    def __init__(self, error: DeviceError) -> None:
-        super().__init__()
-        self.error = error
-
-
-class _TooSmall(Exception):
-    """The certificate buffer; `needed` is in bytes. Never leaves this module either."""
-
-    def __init__(self, needed: int) -> None:
-        super().__init__()
-        self.needed = needed
 
 
 class SevGuest:
@@ -116,80 +74,46 @@ class SevGuest:
         self._node.close()
 
     def _with_certificates(self, wanted: abi.ReportRequest) -> tuple[bytes, bytes]:
+        """Get a report and the host's table; without the table where that can't be had in reasonable room."""
+        room = self._room
         for _ in range(_GROWTH):
+            table = ctypes.create_string_buffer(room)
+            request = abi.ExtendedReportRequest(data=wanted, certs_address=ctypes.addressof(table), certs_len=room)
             try:
-                return self._extended(wanted, self._room)
-            except _TooSmall as small:
-                if not self._room < small.needed <= CERTIFICATES_LIMIT or small.needed % abi.PAGE_SIZE:
+                report = self._report(abi.GET_EXTENDED_REPORT, "SNP_GET_EXT_REPORT", request)
+            except BufferTooSmall:
+                if not room < request.certs_len <= CERTIFICATES_LIMIT or request.certs_len % abi.PAGE_SIZE:
                     break
-                self._room = small.needed
+                room = request.certs_len
             except DeviceError as error:
-                # Larger than the driver's own limit, though the host asked for it.
-                if error.errno != errno.EINVAL or self._room <= CERTIFICATES_SIZE:
+                if error.errno != errno.EINVAL or room <= CERTIFICATES_SIZE:
                     raise
-                break
-        self._room = min(self._room, CERTIFICATES_SIZE)
-        return self._plain(wanted), b""
+                break  # more than the driver has room for, though the host asked for it
+            else:
+                self._room = room
+                return report, table.raw if request.certs_len else b""
+        _log.warning("%s: left out the host's certificates: they take more than %d bytes", self.name, room)
+        return self._report(abi.GET_REPORT, "SNP_GET_REPORT", wanted), b""
 
-    def _extended(self, wanted: abi.ReportRequest, size: int) -> tuple[bytes, bytes]:
-        """Get a report and the certificate table beside it; raises _TooSmall, DeviceError."""
-        table = ctypes.create_string_buffer(size)
-        request = abi.ExtendedReportRequest(data=wanted, certs_address=ctypes.addressof(table), certs_len=size)
+    def _report(self, request: int, call: str, wanted: ctypes.Structure) -> bytes:
         response = abi.ReportResponse()
-        try:
-            self._ask(abi.GET_EXTENDED_REPORT, "SNP_GET_EXT_REPORT", request, response)
-        except _TooSmall:
-            raise _TooSmall(request.certs_len) from None
-        return self._report_in(response), table.raw if request.certs_len else b""
-
-    def _plain(self, wanted: abi.ReportRequest) -> bytes:
-        response = abi.ReportResponse()
-        try:
-            self._ask(abi.GET_REPORT, "SNP_GET_REPORT", wanted, response)
-        except _TooSmall:
-            raise DeviceError(f"{self._node.path}: SNP_GET_REPORT: the VMM wants room that was not asked for") from None
-        return self._report_in(response)
-
-    def _report_in(self, response: abi.ReportResponse) -> bytes:
+        self._ask(request, call, wanted, response)
         return abi.report_in(bytes(response), path=self._node.path, size=_REPORT_SIZE)
 
     def _ask(self, request: int, call: str, wanted: ctypes.Structure, response: ctypes.Structure) -> None:
-        """Ask until there is an answer or a no that will not pass; raises _TooSmall, DeviceError, DeviceLost."""
+        """Ask until there is an answer or a no that will not pass; raises DeviceError, DeviceLost."""
         if self._lost is not None:
-            raise DeviceLost(str(self._lost), path=self._lost.path, call=self._lost.call, hint=self._lost.hint)
+            raise once_more(self._lost)
         busy = DeviceError(f"{self._node.path}: {call}: no time to ask")
         for _ in self._patience.tries():
             try:
                 return ask_once(self._node, request, call, wanted, response)
-            except _Busy as found:
-                busy = found.error
+            except Busy as found:
+                busy = found
             except DeviceLost as lost:
                 self._lost = lost
                 raise
         raise busy
-
-
-def ask_once(node: Node, request: int, call: str, wanted: ctypes.Structure, response: ctypes.Structure) -> None:
-    """Ask the driver once; raises DeviceError, and inside this module what `_Busy` and `_TooSmall` say."""
-    argument = abi.GuestRequest(
-        msg_version=abi.MESSAGE_VERSION, req_data=ctypes.addressof(wanted), resp_data=ctypes.addressof(response)
-    )
-    try:
-        node.ask(request, argument)
-    except OSError as error:
-        raise _judge(error, argument, node.path, call) from error
-
-
-def _judge(error: OSError, argument: abi.GuestRequest, path: str, call: str) -> Exception:
-    if error.errno == errno.EIO:
-        # Only here do the error words mean anything: early drivers copied back what they never set.
-        if argument.vmm_error == abi.VMM_INVALID_LENGTH:
-            return _TooSmall(0)
-        why = spell_error(firmware=argument.fw_error, vmm=argument.vmm_error)
-        failure = DeviceError(f"{path}: {call}: {spell(errno.EIO)}: {why}", path=path, call=call, errno=errno.EIO)
-        return _Busy(failure) if argument.vmm_error == abi.VMM_BUSY else failure
-    failure = refused(error, path=path, call=call, reasons=REASONS)
-    return _Busy(failure) if error.errno in PASSING else failure
 
 
 def _request_of(report_data: bytes, vmpl: int) -> abi.ReportRequest:

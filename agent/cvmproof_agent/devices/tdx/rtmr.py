@@ -1,7 +1,8 @@
 """Extending a TD's run-time measurement registers through sysfs, Linux 6.16 and newer.
 
 Follows Linux Documentation/ABI/testing/sysfs-devices-virtual-misc-tdx_guest. RTMR0 and RTMR1 are firmware's: extending
-them would only spoil what they say, so nobody does that here. What was extended stays until the TD ends; every later quote shows it.
+them would only spoil what they say, so nobody does that here. What was extended stays until the TD ends, and every
+later quote shows it.
 """
 
 import errno
