@@ -42,11 +42,12 @@ class Devices:
         interfaces: Sequence[str] | None = None,
         faults: Sequence[str] = (),
         leftovers: Sequence[str] = (),
+        user: int | None = None,
     ) -> None:
         """Take the machine as `--machine` has it, interfaces by name, faults as `Fault.read` reads them.
 
-        `interfaces` None: the usual ones; `leftovers` are entries of configfs-tsm that somebody has left. Raises
-        Misuse.
+        `interfaces` None: the usual ones; `leftovers` are entries of configfs-tsm that somebody has left; `user` is who
+        serves, where root asks for it. Raises Misuse.
         """
         if not sys.platform.startswith("linux"):
             raise Misuse("SIMULATED devices need Linux")
@@ -57,7 +58,8 @@ class Devices:
         self._lock = threading.Lock()
         self._end, theirs = control.pair()
         texts = [str(Fault.read(text)) for text in faults]
-        arguments = [str(theirs.fileno()), machine, ",".join(self.interfaces), "/".join(leftovers), *texts]
+        who = "" if user is None else str(user)
+        arguments = [str(theirs.fileno()), who, machine, ",".join(self.interfaces), "/".join(leftovers), *texts]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "cvmproof_simulator.devices.server", *arguments],
@@ -205,11 +207,11 @@ def launched(
 ) -> Iterator[Running]:
     """Run a command with devices at the real paths; nobody else sees them, and all of it goes with the context.
 
-    `user` is the number of who runs it, other than this process's. Where devices can't be had the command exits with
+    `user` is the number of who runs it and serves the devices, where root launches it. Where devices can't be had the command exits with
     1 and says so. Other arguments as of `Devices` and of subprocess.Popen. Raises Misuse.
     """
-    with Devices(machine, interfaces=interfaces, faults=faults, leftovers=leftovers) as devices:
-        plan = make_plan(devices, command, through=through, quiet=quiet)
+    with Devices(machine, interfaces=interfaces, faults=faults, leftovers=leftovers, user=user) as devices:
+        plan = make_plan(devices, command, through=through, quiet=quiet, user=user)
         with devices.join() as end:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "cvmproof_simulator.devices.launcher", str(end.fileno()), plan.write()],
@@ -218,9 +220,6 @@ def launched(
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                user=user,
-                group=user,
-                extra_groups=None if user is None else (),
             )
         try:
             yield Running(devices, process)
@@ -229,7 +228,9 @@ def launched(
             _reap(process)
 
 
-def make_plan(devices: Devices, command: Sequence[str], *, through: Through, quiet: bool) -> Plan:
+def make_plan(
+    devices: Devices, command: Sequence[str], *, through: Through, quiet: bool, user: int | None = None
+) -> Plan:
     """Say what the launcher is to do for these devices; raises Misuse for a command of no words."""
     if not command:
         raise Misuse("expected a command behind --")
@@ -244,6 +245,7 @@ def make_plan(devices: Devices, command: Sequence[str], *, through: Through, qui
         has_quoting_service=Interface.QGS in devices.interfaces,
         guards_vsock=devices.is_a_td,
         quiet=quiet,
+        user=user,
         command=tuple(command),
     )
 

@@ -1,6 +1,6 @@
 """The process that serves SIMULATED devices: to mounts, to supervised processes, and to whoever it talks with.
 
-    python -m cvmproof_simulator.devices.server DESCRIPTOR MACHINE INTERFACES LEFTOVERS [FAULT]...
+    python -m cvmproof_simulator.devices.server DESCRIPTOR USER MACHINE INTERFACES LEFTOVERS [FAULT]...
 
 It ends when the other end of the descriptor does, after ending what was started in its care. What it understands:
 
@@ -31,7 +31,7 @@ from cvmproof_simulator.devices.nodes import refusal
 from cvmproof_simulator.devices.notifications import Listener
 from cvmproof_simulator.devices.qgs import QgsConnection
 from cvmproof_simulator.devices.supervisor import Supervisor
-from cvmproof_simulator.devices.system_calls import unmount
+from cvmproof_simulator.devices.system_calls import become_user, unmount
 from cvmproof_simulator.devices.tree import Guest
 from cvmproof_simulator.machines.described import read_machine
 
@@ -169,7 +169,7 @@ class Server:
 
 def main() -> None:
     """Serve what the command line says."""
-    descriptor, machine_text, interfaces, leftovers, *fault_texts = sys.argv[1:]
+    descriptor, user, machine_text, interfaces, leftovers, *fault_texts = sys.argv[1:]
     # Ctrl-C is for the command, after which this ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     machine = read_machine(machine_text)
@@ -178,6 +178,9 @@ def main() -> None:
         guest.leave(name)
     for text in fault_texts:
         faults.add(Fault.read(text))
+    if user:
+        guest.warm_up()
+        become_user(int(user))
     with socket.socket(fileno=int(descriptor)) as end:
         Server(guest, faults).run(end)
 

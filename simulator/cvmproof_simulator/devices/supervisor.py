@@ -249,7 +249,7 @@ class Supervisor:
 
     def _take_over(self, call: Call, number: int, theirs: socket.socket) -> bool:
         """Give a new socket what the caller had set on its own; says whether that one is closed on exec."""
-        fields = Path(f"/proc/{call.thread}/fdinfo/{number}").read_text(encoding="ascii").split()
+        fields = Path(f"/proc/{call.thread}/fdinfo/{number}").read_text(encoding="utf-8").split()
         flags = int(fields[fields.index("flags:") + 1], 8)
         theirs.setblocking(not flags & os.O_NONBLOCK)
         with suppress(OSError), socket.socket(fileno=take_descriptor(call.thread, number)) as before:

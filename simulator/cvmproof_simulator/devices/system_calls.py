@@ -17,7 +17,7 @@ MS_PRIVATE: Final = 0x40000
 MNT_DETACH: Final = 0x2
 CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWUSER: Final = 0x10000000
-_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 # Linux arch/x86/entry/syscalls/syscall_64.tbl.
 _PROCESS_VM_READV: Final = 310
@@ -47,9 +47,13 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(flags))
 
 
-def die_with_parent(number: int) -> None:
-    """prctl(2), PR_SET_PDEATHSIG: be sent this signal when the parent ends."""
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number), 0, 0, 0))
+def become_user(user: int) -> None:
+    """Go on as an ordinary user and the group of the same number, with nothing of root's left."""
+    os.setgroups(())
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    # What changes its user is hidden from that user, in /proc too, until it says that there is nothing to hide.
+    _check(_libc.prctl(_PR_SET_DUMPABLE, ctypes.c_ulong(1), 0, 0, 0))
 
 
 def no_new_privileges() -> None:
