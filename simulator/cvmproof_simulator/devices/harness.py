@@ -49,8 +49,6 @@ class Devices:
         `interfaces` None: the usual ones; `leftovers` are entries of configfs-tsm that somebody has left; `user` is who
         serves, where root asks for it. Raises Misuse.
         """
-        if not sys.platform.startswith("linux"):
-            raise Misuse("SIMULATED devices need Linux")
         made = read_machine(machine)
         self.is_a_td = isinstance(made, TdxMachine)
         self.interfaces = usual(made) if interfaces is None else read_interfaces(",".join(interfaces), made)
@@ -207,8 +205,8 @@ def launched(
 ) -> Iterator[Running]:
     """Run a command with devices at the real paths; nobody else sees them, and all of it goes with the context.
 
-    `user` is the number of who runs it and serves the devices, where root launches it. Where devices can't be had the command exits with
-    1 and says so. Other arguments as of `Devices` and of subprocess.Popen. Raises Misuse.
+    `user` is the number of who runs it and serves the devices, where root launches it. Where devices can't be had the
+    command exits with 1 and says so. Other arguments as of `Devices` and of subprocess.Popen. Raises Misuse.
     """
     with Devices(machine, interfaces=interfaces, faults=faults, leftovers=leftovers, user=user) as devices:
         plan = make_plan(devices, command, through=through, quiet=quiet, user=user)

@@ -106,7 +106,7 @@ def _copy(entry: os.DirEntry[str], target: Path) -> None:
     # What vanishes meanwhile, or may not be bound, is left out.
     with suppress(OSError):
         if entry.is_symlink():
-            target.symlink_to(os.readlink(entry.path))
+            target.symlink_to(Path(entry.path).readlink())
             return
         is_folder = entry.is_dir()
         _make_like(target, is_folder=is_folder)

@@ -1,4 +1,4 @@
-"""What a supervised process gets to see: SIMULATED devices where it opens them, and the quoting service where it connects.
+"""What a supervised process gets to see: SIMULATED devices that it opens, a quoting service that it connects to.
 
 Only absolute paths are recognised, and listings of /dev don't show the devices. No socket of AF_VSOCK is ever made in
 a supervised process, so that nothing reaches the real host: it holds a unix socket in its place.

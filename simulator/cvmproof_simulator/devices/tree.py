@@ -93,7 +93,7 @@ class Guest:
         for step in above:
             below = folder.members.setdefault(step, Folder())
             if not isinstance(below, Folder):
-                raise ValueError(f"{path}: {step} is no folder")
+                raise TypeError(f"{path}: {step} is no folder")
             folder = below
         folder.members[name] = node
 
