@@ -17,11 +17,12 @@ class Care:
         """None yet."""
         self._commands: list[int] = []
         self._namespaces: set[tuple[str, str]] = set()
+        self._ended: set[Path] = set()
 
     def take(self, descriptor: int) -> str:
         """Look after a process by its pidfd; namespaces that are not this process's own are its mark."""
         self._commands.append(descriptor)
-        fields = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").split()
+        fields = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="utf-8").split()
         process = _PROC / fields[fields.index("Pid:") + 1]
         for kind in _KINDS:
             found = _namespace(process, kind)
@@ -40,8 +41,11 @@ class Care:
             pass
 
     def _end_marked(self) -> bool:
-        numbers = [process for process in _PROC.iterdir() if process.name.isdigit()]
-        return sum(_kill(process, self._namespaces) for process in numbers) > 0
+        found = [process for process in _PROC.iterdir() if process.name.isdigit() and process not in self._ended]
+        ended = {process for process in found if _kill(process, self._namespaces)}
+        # Until somebody asks for its exit code, an ended one can still be seen.
+        self._ended |= ended
+        return bool(ended)
 
 
 def _namespace(process: Path, kind: str) -> str:

@@ -42,22 +42,17 @@ class Devices:
         interfaces: Sequence[str] | None = None,
         faults: Sequence[str] = (),
         leftovers: Sequence[str] = (),
+        user: int | None = None,
     ) -> None:
         """Take the machine as `--machine` has it, interfaces by name, faults as `Fault.read` reads them.
 
-        `interfaces` None: the usual ones; `leftovers` are entries of configfs-tsm that somebody has left. Raises
-        Misuse.
+        `interfaces` None: the usual ones; `leftovers` are entries of configfs-tsm that somebody has left; `user` is who
+        serves, where root asks for it. Raises Misuse.
         """
-        if not sys.platform.startswith("linux"):
-            raise Misuse("SIMULATED devices need Linux")
-        made = read_machine(machine)
-        self.is_a_td = isinstance(made, TdxMachine)
-        self.interfaces = usual(made) if interfaces is None else read_interfaces(",".join(interfaces), made)
-        self.were_chosen = interfaces is not None
+        description = self._describe(machine, interfaces, faults, leftovers)
         self._lock = threading.Lock()
         self._end, theirs = control.pair()
-        texts = [str(Fault.read(text)) for text in faults]
-        arguments = [str(theirs.fileno()), machine, ",".join(self.interfaces), "/".join(leftovers), *texts]
+        arguments = [str(theirs.fileno()), "" if user is None else str(user), *description]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "cvmproof_simulator.devices.server", *arguments],
@@ -66,6 +61,30 @@ class Devices:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
+
+    def renew(
+        self,
+        machine: str = "snp",
+        *,
+        interfaces: Sequence[str] | None = None,
+        faults: Sequence[str] = (),
+        leftovers: Sequence[str] = (),
+    ) -> None:
+        """Be another machine that has just booted, in a fraction of the time; mounts go, and arguments are as above."""
+        self._ask(f"renew {control.SEPARATOR.join(self._describe(machine, interfaces, faults, leftovers))}")
+
+    def _describe(
+        self, machine: str, interfaces: Sequence[str] | None, faults: Sequence[str], leftovers: Sequence[str]
+    ) -> tuple[str, str, str, str]:
+        """Check it all, and say it as the server wants it; raises Misuse."""
+        made = read_machine(machine)
+        self.is_a_td = isinstance(made, TdxMachine)
+        self.interfaces = usual(made) if interfaces is None else read_interfaces(",".join(interfaces), made)
+        self.were_chosen = interfaces is not None
+        texts = " ".join(str(Fault.read(text)) for text in faults)
+        if control.SEPARATOR in machine or any("/" in name for name in leftovers):
+            raise Misuse("expected no tab in a machine, and no slash in a name")
+        return machine, ",".join(self.interfaces), "/".join(leftovers), texts
 
     def __enter__(self) -> Self:
         return self
@@ -122,10 +141,6 @@ class Devices:
                 raise ConnectionRefusedError(str(error)) from error
         return ours
 
-    def mount(self, folder: Path) -> None:
-        """Serve them below a folder; raises Misuse where that can't be done."""
-        self._ask(f"mount {folder}")
-
     def join(self) -> socket.socket:
         """Give a connection of its own to the server."""
         ours, theirs = control.pair()
@@ -142,6 +157,17 @@ class Mounted(Devices):
     """Devices that are served below a folder."""
 
     folder: Path = Path()
+
+    def mount(self, folder: Path) -> None:
+        """Serve them below an empty folder; raises Misuse where that can't be done: root can."""
+        self._ask(f"mount {folder}")
+        self.folder = folder
+
+    def unmount(self) -> None:
+        """Take them away there; the server does so too when it ends."""
+        # The server may have been quicker.
+        with suppress(OSError):
+            unmount(str(self.folder))
 
     def path(self, real: str) -> Path:
         """Where something is that is at this absolute path in a guest."""
@@ -163,13 +189,10 @@ def mounted(
     """
     with Mounted(machine, interfaces=interfaces, faults=faults, leftovers=leftovers) as devices:
         devices.mount(folder)
-        devices.folder = folder
         try:
             yield devices
         finally:
-            # The server does so too, unless it was killed.
-            with suppress(OSError):
-                unmount(str(folder))
+            devices.unmount()
 
 
 class Running:
@@ -205,11 +228,11 @@ def launched(
 ) -> Iterator[Running]:
     """Run a command with devices at the real paths; nobody else sees them, and all of it goes with the context.
 
-    `user` is the number of who runs it, other than this process's. Where devices can't be had the command exits with
-    1 and says so. Other arguments as of `Devices` and of subprocess.Popen. Raises Misuse.
+    `user` is the number of who runs it and serves the devices, where root launches it. Where devices can't be had the
+    command exits with 1 and says so. Other arguments as of `Devices` and of subprocess.Popen. Raises Misuse.
     """
-    with Devices(machine, interfaces=interfaces, faults=faults, leftovers=leftovers) as devices:
-        plan = make_plan(devices, command, through=through, quiet=quiet)
+    with Devices(machine, interfaces=interfaces, faults=faults, leftovers=leftovers, user=user) as devices:
+        plan = make_plan(devices, command, through=through, quiet=quiet, user=user)
         with devices.join() as end:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "cvmproof_simulator.devices.launcher", str(end.fileno()), plan.write()],
@@ -218,9 +241,6 @@ def launched(
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                user=user,
-                group=user,
-                extra_groups=None if user is None else (),
             )
         try:
             yield Running(devices, process)
@@ -229,7 +249,9 @@ def launched(
             _reap(process)
 
 
-def make_plan(devices: Devices, command: Sequence[str], *, through: Through, quiet: bool) -> Plan:
+def make_plan(
+    devices: Devices, command: Sequence[str], *, through: Through, quiet: bool, user: int | None = None
+) -> Plan:
     """Say what the launcher is to do for these devices; raises Misuse for a command of no words."""
     if not command:
         raise Misuse("expected a command behind --")
@@ -244,6 +266,7 @@ def make_plan(devices: Devices, command: Sequence[str], *, through: Through, qui
         has_quoting_service=Interface.QGS in devices.interfaces,
         guards_vsock=devices.is_a_td,
         quiet=quiet,
+        user=user,
         command=tuple(command),
     )
 

@@ -25,6 +25,7 @@ from cvmproof_simulator.devices.namespace import (
 from cvmproof_simulator.devices.notifications import install
 from cvmproof_simulator.devices.plan import Plan, Through
 from cvmproof_simulator.devices.supervised_calls import DEVICES, NETWORK
+from cvmproof_simulator.devices.system_calls import become_user
 
 MISUSE: Final = 1
 NOT_RUNNABLE: Final = 126
@@ -48,6 +49,8 @@ def main() -> None:
 
 
 def _set_up(plan: Plan, end: socket.socket) -> None:
+    if plan.user is not None:
+        become_user(plan.user)
     refused = "" if plan.through == Through.SECCOMP else _what_refuses_fuse()
     if plan.through == Through.FUSE and refused:
         raise Misuse(f"no FUSE file system can be mounted here: {refused}; {_HINT}")

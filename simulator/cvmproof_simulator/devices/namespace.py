@@ -36,9 +36,9 @@ def enter_user_namespace(*, become_root: bool) -> None:
     user, group = os.getuid(), os.getgid()
     unshare(CLONE_NEWUSER)
     inside_user, inside_group = (0, 0) if become_root else (user, group)
-    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"{inside_user} {user} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"{inside_group} {group} 1", encoding="ascii")
+    Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+    Path("/proc/self/uid_map").write_text(f"{inside_user} {user} 1", encoding="utf-8")
+    Path("/proc/self/gid_map").write_text(f"{inside_group} {group} 1", encoding="utf-8")
 
 
 def enter_mount_namespace() -> None:
@@ -106,7 +106,7 @@ def _copy(entry: os.DirEntry[str], target: Path) -> None:
     # What vanishes meanwhile, or may not be bound, is left out.
     with suppress(OSError):
         if entry.is_symlink():
-            target.symlink_to(os.readlink(entry.path))
+            target.symlink_to(Path(entry.path).readlink())
             return
         is_folder = entry.is_dir()
         _make_like(target, is_folder=is_folder)

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from cvmproof_simulator.devices.memory import Memory
@@ -25,10 +26,12 @@ class Opened:
 
     def read(self, size: int, offset: int) -> bytes:
         """Give bytes of it."""
+        del size, offset
         raise refusal(errno.EINVAL)
 
     def write(self, data: bytes, offset: int) -> int:
         """Take bytes, and say how many."""
+        del data, offset
         raise refusal(errno.EINVAL)
 
     def flush(self) -> None:
@@ -36,6 +39,7 @@ class Opened:
 
     def control(self, command: int, argument: int, memory: Memory) -> int:
         """Answer ioctl(2)."""
+        del command, argument, memory
         raise refusal(errno.ENOTTY)
 
 
@@ -74,10 +78,12 @@ class Folder(Node):
 
     def make_folder(self, name: str) -> Node:
         """mkdir(2)."""
+        del name
         raise refusal(errno.EPERM)
 
     def remove_folder(self, name: str) -> None:
         """rmdir(2)."""
+        del name
         raise refusal(errno.EPERM)
 
 
@@ -105,13 +111,21 @@ class Line(Opened):
 
     def write(self, data: bytes, offset: int) -> int:
         """Take the text; at most a page counts."""
+        del offset
         self._take(data[:TEXT_SIZE].decode("latin-1"))
         return len(data)
 
 
 def text(give: Callable[[], str]) -> File:
     """A text attribute to read, with a new line behind."""
-    return File(0o444, lambda: Content(lambda: f"{give()}\n".encode()), size=TEXT_SIZE)
+    return File(0o444, partial(_line_of, give), size=TEXT_SIZE)
+
+
+def _line_of(give: Callable[[], str]) -> Content:
+    def give_line() -> bytes:
+        return f"{give()}\n".encode()
+
+    return Content(give_line)
 
 
 def line(take: Callable[[str], None]) -> File:

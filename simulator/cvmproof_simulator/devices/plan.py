@@ -34,6 +34,8 @@ class Plan:
     guards_vsock: bool
     """Whether AF_VSOCK must be kept from the host."""
     quiet: bool
+    user: int | None
+    """Who runs the command, where root launches it; None: whoever launches it."""
     command: tuple[str, ...]
 
     def write(self) -> str:

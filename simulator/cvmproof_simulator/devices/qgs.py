@@ -24,7 +24,7 @@ class QgsConnection:
 
     def __init__(self, end: socket.socket, td: TdGuest, faults: Faults, queue: Queue) -> None:
         """Take a connected socket, and watch it until the other end has gone."""
-        end.setblocking(False)
+        end.settimeout(0)
         self._end, self._td, self._faults, self._queue = end, td, faults, queue
         self._received = b""
         self._is_open = True

@@ -1,4 +1,4 @@
-"""What a supervised process gets to see: SIMULATED devices where it opens them, and the quoting service where it connects.
+"""What a supervised process gets to see: SIMULATED devices that it opens, a quoting service that it connects to.
 
 Only absolute paths are recognised, and listings of /dev don't show the devices. No socket of AF_VSOCK is ever made in
 a supervised process, so that nothing reaches the real host: it holds a unix socket in its place.
@@ -249,7 +249,7 @@ class Supervisor:
 
     def _take_over(self, call: Call, number: int, theirs: socket.socket) -> bool:
         """Give a new socket what the caller had set on its own; says whether that one is closed on exec."""
-        fields = Path(f"/proc/{call.thread}/fdinfo/{number}").read_text(encoding="ascii").split()
+        fields = Path(f"/proc/{call.thread}/fdinfo/{number}").read_text(encoding="utf-8").split()
         flags = int(fields[fields.index("flags:") + 1], 8)
         theirs.setblocking(not flags & os.O_NONBLOCK)
         with suppress(OSError), socket.socket(fileno=take_descriptor(call.thread, number)) as before:

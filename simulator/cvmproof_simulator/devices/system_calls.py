@@ -17,7 +17,7 @@ MS_PRIVATE: Final = 0x40000
 MNT_DETACH: Final = 0x2
 CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWUSER: Final = 0x10000000
-_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 # Linux arch/x86/entry/syscalls/syscall_64.tbl.
 _PROCESS_VM_READV: Final = 310
@@ -32,7 +32,7 @@ class _Iovec(ctypes.Structure):
 
 
 def mount(source: str, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
-    """mount(2)."""
+    """Mount something, as the system call does."""
     words = [None if word is None else os.fsencode(word) for word in (source, target, kind, data)]
     _check(_libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), words[3]), target)
 
@@ -43,13 +43,17 @@ def unmount(target: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """unshare(2)."""
+    """Leave namespaces for new ones."""
     _check(_libc.unshare(flags))
 
 
-def die_with_parent(number: int) -> None:
-    """prctl(2), PR_SET_PDEATHSIG: be sent this signal when the parent ends."""
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number), 0, 0, 0))
+def become_user(user: int) -> None:
+    """Go on as an ordinary user and the group of the same number, with nothing of root's left."""
+    os.setgroups(())
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    # What changes its user is hidden from that user, in /proc too, until it says that there is nothing to hide.
+    _check(_libc.prctl(_PR_SET_DUMPABLE, ctypes.c_ulong(1), 0, 0, 0))
 
 
 def no_new_privileges() -> None:
@@ -58,7 +62,7 @@ def no_new_privileges() -> None:
 
 
 def seccomp(operation: int, flags: int, argument: ctypes.Structure) -> int:
-    """seccomp(2)."""
+    """Change which system calls may be made."""
     return _check(_libc.syscall(_SECCOMP, operation, ctypes.c_ulong(flags), ctypes.byref(argument)))
 
 

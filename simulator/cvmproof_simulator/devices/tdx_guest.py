@@ -70,10 +70,10 @@ Command = Callable[[int, Memory], None]
 class TdxGuest(Opened):
     """/dev/tdx_guest while somebody has it open; `vendor` adds what vendors' kernels do."""
 
-    def __init__(self, td: TdGuest, faults: Faults, *, vendor: bool, mainline: bool = True) -> None:
-        """Take the TD, what is to fail, and which commands there are."""
+    def __init__(self, td: TdGuest, faults: Faults, *, vendor: bool) -> None:
+        """Take the TD, what is to fail, and whether vendors' commands are there too."""
         self._td, self._faults = td, faults
-        self._commands: dict[int, Command] = {GET_REPORT0: self._report} if mainline or vendor else {}
+        self._commands: dict[int, Command] = {GET_REPORT0: self._report}
         if vendor:
             self._commands |= dict.fromkeys(EXTEND_RTMR, self._extend) | dict.fromkeys(GET_QUOTE, self._quote)
 

@@ -15,6 +15,7 @@ from cvmproof_simulator.devices.tdx_guest import MvpTdxGuest, TdxGuest
 from cvmproof_simulator.devices.tsm import Provider, Reports, SevProvider, TdxProvider
 from cvmproof_simulator.machines.described import Machine
 from cvmproof_simulator.machines.snp import SnpMachine
+from cvmproof_simulator.machines.tdx import TdxMachine
 
 _DEVICE: Final = 0o600
 _MVP: Final = {Interface.TDX_GUEST_MVP: "/dev/tdx-guest", Interface.TDX_ATTEST: "/dev/tdx-attest"}
@@ -25,6 +26,7 @@ class Guest:
 
     def __init__(self, machine: Machine, interfaces: Iterable[Interface], faults: Faults) -> None:
         """Take the machine, what its kernel offers, and what is to fail."""
+        self._machine = machine
         self.interfaces = frozenset(interfaces)
         self.faults = faults
         self.calls: Counter[str] = Counter()
@@ -47,6 +49,13 @@ class Guest:
         if self.reports is not None:
             self.reports.make_folder(name)
             self.calls.clear()
+
+    def warm_up(self) -> None:
+        """Load whatever is loaded on first use, while that can be read."""
+        if isinstance(self._machine, TdxMachine):
+            self._machine.quote(bytes(64))
+        else:
+            self._machine.report(bytes(64))
 
     def _offer_snp(self, driver: SevGuestDriver) -> None:
         if Interface.SEV_GUEST in self.interfaces:
@@ -84,7 +93,7 @@ class Guest:
         for step in above:
             below = folder.members.setdefault(step, Folder())
             if not isinstance(below, Folder):
-                raise ValueError(f"{path}: {step} is no folder")
+                raise TypeError(f"{path}: {step} is no folder")
             folder = below
         folder.members[name] = node
 
