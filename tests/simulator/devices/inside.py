@@ -30,6 +30,11 @@ def names(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
 
 
+def start(path: str) -> str:
+    """The first 64 bytes of a file, in hexadecimal."""
+    return Path(path).read_bytes()[:64].hex()
+
+
 def snp(path: str) -> str:
     """A report over DATA, in hexadecimal."""
     request = ctypes.create_string_buffer(DATA + bytes(32), 96)
@@ -133,8 +138,8 @@ ANSWERS: dict[str, Callable[[], object]] = {
     "other-ioctl": other_ioctl,
     "nothing": lambda: Path("/dev/sev-guest2").stat(),
     "hide": hide,
-    "ccel": lambda: Path("/sys/firmware/acpi/tables/data/CCEL").read_bytes()[:64].hex(),
-    "rtmr": lambda: Path("/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384").read_bytes().hex(),
+    "ccel": lambda: start("/sys/firmware/acpi/tables/data/CCEL"),
+    "rtmr": lambda: start("/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384"),
     "listening": lambda: socket.create_connection(("127.0.0.1", int(os.environ["PORT"])), 5).close(),
     "snp-rate": lambda: rate("/dev/sev-guest", 0xC0205300, 32),
     "tdx-rate": lambda: rate("/dev/tdx_guest", 0xC4405401, 1088),
