@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from cvmproof_agent.attester import Attester
 from cvmproof_agent.collecting import collect
 from cvmproof_agent.device import Device
 from cvmproof_formats.binding import NONCE_SIZE, Tee
@@ -48,7 +49,7 @@ class Finding:
     hint: str = ""
 
 
-def examine_device(open_it: Callable[[], Device]) -> Finding:
+def examine_device(open_it: Callable[[], Device | Attester]) -> Finding:
     """Ask the device for a report or quote and hold it to what was asked."""
     try:
         device = open_it()

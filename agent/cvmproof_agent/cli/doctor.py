@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from cvmproof_agent.attester import open_attester
 from cvmproof_agent.cli.exit_code import ExitCode
 from cvmproof_agent.cli.main import write, write_json
 from cvmproof_agent.cli.parser import DEVICE_HELP, Options, Parser
-from cvmproof_agent.device import open_device
 from cvmproof_agent.doctor import Finding, Outcome, examine_device, examine_guest
 from cvmproof_agent.logs import escape
 
@@ -24,7 +24,7 @@ class DoctorOptions(Options):
 def doctor(arguments: Sequence[str]) -> int:
     """Look whether the device works and nobody else in this guest can have reports over data of its own."""
     options = parser().read(arguments, DoctorOptions())
-    findings = (examine_device(partial(open_device, options.device)), *examine_guest(Path("/")))
+    findings = (examine_device(partial(open_attester, options.device)), *examine_guest(Path("/")))
     code = _code(findings)
     if options.json:
         write_json({"schema": _SCHEMA, "healthy": code is ExitCode.DONE, "findings": [_document(f) for f in findings]})
