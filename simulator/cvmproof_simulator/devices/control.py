@@ -6,6 +6,8 @@ from typing import Final
 from cvmproof_formats.errors import Misuse
 
 LONGEST: Final = 64 * 1024  # bytes of a message
+SEPARATOR: Final = "\t"
+"""Between the words of a line where a space can be part of one."""
 _DONE: Final = "ok"
 _REFUSED: Final = "no"
 

@@ -49,15 +49,10 @@ class Devices:
         `interfaces` None: the usual ones; `leftovers` are entries of configfs-tsm that somebody has left; `user` is who
         serves, where root asks for it. Raises Misuse.
         """
-        made = read_machine(machine)
-        self.is_a_td = isinstance(made, TdxMachine)
-        self.interfaces = usual(made) if interfaces is None else read_interfaces(",".join(interfaces), made)
-        self.were_chosen = interfaces is not None
+        description = self._describe(machine, interfaces, faults, leftovers)
         self._lock = threading.Lock()
         self._end, theirs = control.pair()
-        texts = [str(Fault.read(text)) for text in faults]
-        who = "" if user is None else str(user)
-        arguments = [str(theirs.fileno()), who, machine, ",".join(self.interfaces), "/".join(leftovers), *texts]
+        arguments = [str(theirs.fileno()), "" if user is None else str(user), *description]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "cvmproof_simulator.devices.server", *arguments],
@@ -66,6 +61,30 @@ class Devices:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
+
+    def renew(
+        self,
+        machine: str = "snp",
+        *,
+        interfaces: Sequence[str] | None = None,
+        faults: Sequence[str] = (),
+        leftovers: Sequence[str] = (),
+    ) -> None:
+        """Be another machine that has just booted, in a fraction of the time; mounts go, and arguments are as above."""
+        self._ask(f"renew {control.SEPARATOR.join(self._describe(machine, interfaces, faults, leftovers))}")
+
+    def _describe(
+        self, machine: str, interfaces: Sequence[str] | None, faults: Sequence[str], leftovers: Sequence[str]
+    ) -> tuple[str, str, str, str]:
+        """Check it all, and say it as the server wants it; raises Misuse."""
+        made = read_machine(machine)
+        self.is_a_td = isinstance(made, TdxMachine)
+        self.interfaces = usual(made) if interfaces is None else read_interfaces(",".join(interfaces), made)
+        self.were_chosen = interfaces is not None
+        texts = " ".join(str(Fault.read(text)) for text in faults)
+        if control.SEPARATOR in machine or any("/" in name for name in leftovers):
+            raise Misuse("expected no tab in a machine, and no slash in a name")
+        return machine, ",".join(self.interfaces), "/".join(leftovers), texts
 
     def __enter__(self) -> Self:
         return self
@@ -122,10 +141,6 @@ class Devices:
                 raise ConnectionRefusedError(str(error)) from error
         return ours
 
-    def mount(self, folder: Path) -> None:
-        """Serve them below a folder; raises Misuse where that can't be done."""
-        self._ask(f"mount {folder}")
-
     def join(self) -> socket.socket:
         """Give a connection of its own to the server."""
         ours, theirs = control.pair()
@@ -142,6 +157,17 @@ class Mounted(Devices):
     """Devices that are served below a folder."""
 
     folder: Path = Path()
+
+    def mount(self, folder: Path) -> None:
+        """Serve them below an empty folder; raises Misuse where that can't be done: root can."""
+        self._ask(f"mount {folder}")
+        self.folder = folder
+
+    def unmount(self) -> None:
+        """Take them away there; the server does so too when it ends."""
+        # The server may have been quicker.
+        with suppress(OSError):
+            unmount(str(self.folder))
 
     def path(self, real: str) -> Path:
         """Where something is that is at this absolute path in a guest."""
@@ -163,13 +189,10 @@ def mounted(
     """
     with Mounted(machine, interfaces=interfaces, faults=faults, leftovers=leftovers) as devices:
         devices.mount(folder)
-        devices.folder = folder
         try:
             yield devices
         finally:
-            # The server does so too, unless it was killed.
-            with suppress(OSError):
-                unmount(str(folder))
+            devices.unmount()
 
 
 class Running:

@@ -122,7 +122,10 @@ def text(give: Callable[[], str]) -> File:
 
 
 def _line_of(give: Callable[[], str]) -> Content:
-    return Content(lambda: f"{give()}\n".encode())
+    def give_line() -> bytes:
+        return f"{give()}\n".encode()
+
+    return Content(give_line)
 
 
 def line(take: Callable[[str], None]) -> File:

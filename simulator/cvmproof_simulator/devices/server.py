@@ -1,6 +1,6 @@
 """The process that serves SIMULATED devices: to mounts, to supervised processes, and to whoever it talks with.
 
-    python -m cvmproof_simulator.devices.server DESCRIPTOR USER MACHINE INTERFACES LEFTOVERS [FAULT]...
+    python -m cvmproof_simulator.devices.server DESCRIPTOR USER MACHINE INTERFACES LEFTOVERS FAULTS
 
 It ends when the other end of the descriptor does, after ending what was started in its care. What it understands:
 
@@ -9,13 +9,15 @@ It ends when the other end of the descriptor does, after ending what was started
     qgs             serve this connection                     join            understand what comes from there too
     fault TEXT      let this happen; clear: nothing more      calls, reset    what was asked for, since the last reset
     entries         of configfs-tsm                           rtmr N          a register
+    renew MACHINE INTERFACES LEFTOVERS FAULTS                 be another machine, without mounts
 """
 
+import errno
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,17 +37,13 @@ from cvmproof_simulator.devices.system_calls import become_user, unmount
 from cvmproof_simulator.devices.tree import Guest
 from cvmproof_simulator.machines.described import read_machine
 
-_ECONNREFUSED = 111
-
 
 class Server:
     """One machine's devices."""
 
-    def __init__(self, guest: Guest, faults: Faults) -> None:
-        """Take what is served."""
-        self._guest, self._faults = guest, faults
+    def __init__(self, description: Sequence[str]) -> None:
+        """Take machine, interfaces, leftovers and faults as the command line has them."""
         self._loop = Loop()
-        self._queue = Queue(self._loop, faults)
         self._mounts: list[str] = []
         self._care = Care()
         self._answering: dict[str, Callable[[str, list[int]], str]] = {
@@ -57,11 +55,36 @@ class Server:
             "join": lambda _, given: self._join(given.pop()),
             "fault": self._fault,
             "clear": lambda *_: self._clear(),
-            "calls": lambda *_: " ".join(f"{name}={times}" for name, times in sorted(guest.calls.items())),
+            "calls": lambda *_: " ".join(f"{name}={times}" for name, times in sorted(self._guest.calls.items())),
             "reset": lambda *_: self._reset(),
-            "entries": lambda *_: "/".join(guest.entries()),
+            "entries": lambda *_: "/".join(self._guest.entries()),
             "rtmr": self._rtmr,
+            "renew": lambda rest, _: self._renew(rest.split(control.SEPARATOR)),
         }
+        self._renew(description)
+
+    def _renew(self, description: Sequence[str]) -> str:
+        machine_text, interfaces, leftovers, fault_texts = description
+        self._unmount()
+        machine = read_machine(machine_text)
+        self._faults = Faults(map(Fault.read, fault_texts.split()))
+        self._queue = Queue(self._loop, self._faults)
+        self._guest = Guest(machine, read_interfaces(interfaces, machine), self._faults)
+        for name in filter(None, leftovers.split("/")):
+            self._guest.leave(name)
+        return ""
+
+    def become(self, user: int) -> None:
+        """Go on as an ordinary user, with everything loaded that this user may not read."""
+        self._guest.warm_up()
+        become_user(user)
+
+    def _unmount(self) -> None:
+        for folder in self._mounts:
+            # Whoever mounted it may have been quicker.
+            with suppress(OSError):
+                unmount(folder)
+        self._mounts.clear()
 
     def run(self, end: socket.socket) -> None:
         """Serve until the other end has gone."""
@@ -70,10 +93,7 @@ class Server:
             self._loop.run()
         finally:
             self._care.end()
-            for folder in self._mounts:
-                # Whoever mounted it may have been quicker.
-                with suppress(OSError):
-                    unmount(folder)
+            self._unmount()
 
     def _hear(self, end: socket.socket, gone: Callable[[], None]) -> None:
         given: list[int] = []
@@ -144,7 +164,7 @@ class Server:
         td = self._guest.td
         if td is None or Interface.QGS not in self._guest.interfaces or self._faults.take(FaultKind.QGS_REFUSES):
             end.close()
-            raise refusal(_ECONNREFUSED)
+            raise refusal(errno.ECONNREFUSED)
         QgsConnection(end, td, self._faults, self._queue)
 
     def _fault(self, text: str, given: list[int]) -> str:
@@ -169,20 +189,14 @@ class Server:
 
 def main() -> None:
     """Serve what the command line says."""
-    descriptor, user, machine_text, interfaces, leftovers, *fault_texts = sys.argv[1:]
+    descriptor, user, *description = sys.argv[1:]
     # Ctrl-C is for the command, after which this ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    machine = read_machine(machine_text)
-    guest = Guest(machine, read_interfaces(interfaces, machine), faults := Faults())
-    for name in filter(None, leftovers.split("/")):
-        guest.leave(name)
-    for text in fault_texts:
-        faults.add(Fault.read(text))
+    server = Server(description)
     if user:
-        guest.warm_up()
-        become_user(int(user))
+        server.become(int(user))
     with socket.socket(fileno=int(descriptor)) as end:
-        Server(guest, faults).run(end)
+        server.run(end)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class _Iovec(ctypes.Structure):
 
 
 def mount(source: str, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
-    """Mount something, see mount(2)."""
+    """Mount something, as the system call does."""
     words = [None if word is None else os.fsencode(word) for word in (source, target, kind, data)]
     _check(_libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), words[3]), target)
 
@@ -43,7 +43,7 @@ def unmount(target: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Leave namespaces for new ones, see unshare(2)."""
+    """Leave namespaces for new ones."""
     _check(_libc.unshare(flags))
 
 
@@ -62,7 +62,7 @@ def no_new_privileges() -> None:
 
 
 def seccomp(operation: int, flags: int, argument: ctypes.Structure) -> int:
-    """Change what may be called, see seccomp(2)."""
+    """Change which system calls may be made."""
     return _check(_libc.syscall(_SECCOMP, operation, ctypes.c_ulong(flags), ctypes.byref(argument)))
 
 

@@ -59,9 +59,7 @@ def derived_key(
 
     Raises Misuse for a purpose or length that does not fit, DeviceError where not root and where firmware gives no key.
     """
-    info = _info(purpose)
-    if length not in _LENGTHS:
-        raise Misuse(f"derived key: expected a length from {_LENGTHS[0]} to {_LENGTHS[-1]} bytes, got {length}")
+    info = _info(purpose, length)
     if not selection.fields:
         raise Misuse("derived key: expected at least one field that it depends on: every guest would have the same")
     if os.geteuid() != 0:
@@ -78,11 +76,14 @@ def derived_key(
         node.close()
 
 
-def _info(purpose: str) -> bytes:
+def _info(purpose: str, length: int) -> bytes:
+    """Say what the key is for; its length too, or a longer key would begin with a shorter one."""
+    if length not in _LENGTHS:
+        raise Misuse(f"derived key: expected a length from {_LENGTHS[0]} to {_LENGTHS[-1]} bytes, got {length}")
     spelled = purpose.encode()
     if not 0 < len(spelled) <= _PURPOSE_LIMIT:
         raise Misuse(f"derived key: expected a purpose of 1 to {_PURPOSE_LIMIT} bytes, got {len(spelled)}")
-    return b"".join(len(part).to_bytes(4, "big") + part for part in (_DOMAIN, spelled))
+    return b"".join(len(part).to_bytes(4, "big") + part for part in (_DOMAIN, spelled, bytes([length])))
 
 
 def _from_firmware(node: Node, selection: KeySelection, vmpl: int) -> bytes:
