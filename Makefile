@@ -6,6 +6,7 @@ PYTHON := python3
 KEEP :=
 SECONDS := 60
 MUTANTS :=
+GUEST_PYTHON := 3.11
 BIN := .venv/bin
 
 PACKAGES := agent formats policies protos simulator verifier
@@ -14,10 +15,10 @@ CODE := $(PACKAGES) $(wildcard tests tools benchmarks examples fuzz)
 GENERATED := $(if $(wildcard verifier/cvmproof/generated.py),cvmproof.generated)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test coverage lint format bench protos generated dist fuzz mutants lock clean
+.PHONY: help venv demo test coverage lint format bench protos generated dist deb fuzz mutants lock clean
 
 help:
-	@echo 'make demo | test | coverage | lint | format | bench | protos | generated | dist | fuzz | mutants | lock | clean'
+	@echo 'make demo | test | coverage | lint | format | bench | protos | generated | dist | deb | fuzz | mutants | lock | clean'
 
 # --- the environment -------------------------------------------------------------------------------------------------
 define install
@@ -86,18 +87,23 @@ generated: .venv/.dev
 dist: .venv/.dev
 	@$(BIN)/python tools/distribution.py
 
+# The guest's artefact: the agent alone, for one Debian's python3, made twice and compared.
+deb: .venv/.dev
+	@$(BIN)/python tools/debian_package.py --python $(GUEST_PYTHON)
+
 # The newest versions that pyproject.toml allows and that are at least a week old; commit the result. Extras stay in the
 # locks: pip below 23.3 takes coverage[toml] and coverage for two packages, and wants a hash of each.
 UV := uv==0.13.9
 COMPILE = build/lock/bin/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-	--custom-compile-command 'make lock' --exclude-newer "$$(date -u -d '7 days ago' +%F)" --upgrade pyproject.toml
+	--custom-compile-command 'make lock' --exclude-newer "$$(date -u -d '7 days ago' +%F)" --upgrade
 lock:
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet --disable-pip-version-check $(UV)
-	$(COMPILE) -o requirements/runtime.lock
-	$(COMPILE) --extra agent --group build -c requirements/runtime.lock -o requirements/demo.lock
-	$(COMPILE) --all-extras --group dev -c requirements/demo.lock -o requirements/dev.lock
-	$(COMPILE) --all-extras --group mutants -c requirements/dev.lock -o requirements/mutants.lock
-	$(COMPILE) --all-extras --group fuzz -c requirements/dev.lock -o requirements/fuzz.lock
+	$(COMPILE) pyproject.toml -o requirements/runtime.lock
+	$(COMPILE) pyproject.toml --extra agent --group build -c requirements/runtime.lock -o requirements/demo.lock
+	$(COMPILE) --group guest -c requirements/demo.lock -o requirements/guest.lock
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/demo.lock -o requirements/dev.lock
+	$(COMPILE) pyproject.toml --all-extras --group mutants -c requirements/dev.lock -o requirements/mutants.lock
+	$(COMPILE) pyproject.toml --all-extras --group fuzz -c requirements/dev.lock -o requirements/fuzz.lock
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* mutants

@@ -13,15 +13,22 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from cvmproof_agent.device import Device, DeviceLost
+from cvmproof_agent.device import DeviceLost
 from cvmproof_agent.limits import Limits
 from cvmproof_agent.metrics import Metrics
 from cvmproof_agent.token_bucket import TokenBucket
 from cvmproof_formats.errors import Category, CvmproofError, DeviceError
 
 _log = logging.getLogger(__name__)
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_Device = TypeVar("_Device", bound=_Closable)
 _Answer = TypeVar("_Answer")
 _SMOOTHING = 0.2  # weight of the newest duration
 
@@ -33,19 +40,19 @@ class RateLimited(DeviceError):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Job(Generic[_Answer]):
-    work: Callable[[Device], _Answer]
+class _Job(Generic[_Device, _Answer]):
+    work: Callable[[_Device], _Answer]
     network: Hashable
     deadline: float
     future: Future[_Answer]
 
 
-class Dispatcher:
-    """The owner of one device; closing it answers what waits with an error and closes the device."""
+class Dispatcher(Generic[_Device]):
+    """Has one device, or who answers for it; closing it answers what waits with an error and closes the device."""
 
     def __init__(
         self,
-        device: Device,
+        device: _Device,
         *,
         limits: Limits | None = None,
         metrics: Metrics | None = None,
@@ -60,9 +67,9 @@ class Dispatcher:
         self._tell_lost = lost
         self._lock = threading.Lock()  # over what is counted as waiting
         self._turn = threading.Lock()  # whose it is has the device and the bucket; with the other held only tried
-        self._waiting: set[_Job[object]] = set()
+        self._waiting: set[_Job[_Device, object]] = set()
         self._by_network: Counter[Hashable] = Counter()
-        self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Job[_Device, object] | None] = SimpleQueue()
         self._closed = threading.Event()
         self._lost: DeviceLost | None = None
         self._typical = 0.0  # seconds that the device takes
@@ -75,7 +82,7 @@ class Dispatcher:
 
     def submit(
         self,
-        work: Callable[[Device], _Answer],
+        work: Callable[[_Device], _Answer],
         *,
         network: Hashable = None,
         seconds: float | None = None,
@@ -101,7 +108,7 @@ class Dispatcher:
             self._queue.put(None)
         self._thread.join(seconds)
 
-    def _accept(self, job: "_Job[object]", *, may_block: bool) -> None:
+    def _accept(self, job: "_Job[_Device, object]", *, may_block: bool) -> None:
         with self._lock:
             if self._closed.is_set():
                 raise DeviceError("the agent is stopping")
@@ -148,7 +155,7 @@ class Dispatcher:
         self._metrics.count("cvmproof_agent_requests_shed_total")
         raise RateLimited(f"the device answers {self._limits.reports_per_second:g} requests a second, and {why}")
 
-    def _count_out(self, job: "_Job[object]") -> None:
+    def _count_out(self, job: "_Job[_Device, object]") -> None:
         if job in self._waiting:
             self._waiting.remove(job)
             self._by_network[job.network] -= 1
@@ -172,7 +179,7 @@ class Dispatcher:
         while (seconds := self._bucket.wait(time.monotonic())) and not self._closed.wait(seconds):
             pass
 
-    def _answer(self, job: "_Job[object]") -> None:
+    def _answer(self, job: "_Job[_Device, object]") -> None:
         started = time.monotonic()
         if self._closed.is_set():
             job.future.set_exception(DeviceError("the agent is stopping"))
@@ -185,7 +192,7 @@ class Dispatcher:
             self._bucket.take(started)
             self._ask(job)
 
-    def _ask(self, job: "_Job[object]") -> None:
+    def _ask(self, job: "_Job[_Device, object]") -> None:
         started, answer = time.monotonic(), None
         failure: CvmproofError | None = None
         try:

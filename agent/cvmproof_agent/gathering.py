@@ -1,24 +1,28 @@
-"""From REPORT_DATA to evidence: ask the device, check what it returned, add what came with it."""
+"""From a statement to evidence: ask the device, check what it returned, add what came with it."""
 
 import logging
 from dataclasses import replace
 
 from cvmproof_agent.device import Device
 from cvmproof_agent.report_check import what_was_asked
+from cvmproof_agent.statement import Statement
 from cvmproof_formats.errors import DeviceError
 from cvmproof_formats.evidence_fields import CERTIFICATE_COUNT_LIMIT, EVENT_LOG_LIMIT, REPORT_LIMIT, Evidence
 
 _log = logging.getLogger(__name__)
 
 
-def gather(device: Device, report_data: bytes, labels: Evidence, *, event_log: bool = False) -> Evidence:
-    """Get evidence whose report or quote is over 64 bytes of report data; `labels` say what those bytes commit to.
+def gather(device: Device, statement: Statement, *, event_log: bool = False) -> Evidence:
+    """Get evidence whose report or quote says this.
 
     Raises DeviceError where the device can't, or returns something else than it was asked for.
     """
+    report_data = statement.report_data(device.tee)
     report = what_was_asked(device, device.report(report_data), report_data)
     log = read_event_log(device) if event_log else None
-    return replace(labels, report=report, certificates=_certificates(device, report), event_log=log)
+    return replace(
+        statement.labels(device.tee), report=report, certificates=_certificates(device, report), event_log=log
+    )
 
 
 def read_event_log(device: Device) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The agent as one object: device, TLS key, listener, gRPC servers.
+"""The agent as one object: who has the device, TLS key, listener, gRPC servers.
 
     with Agent(open_device("simulated:snp"), listen=("127.0.0.1", 0)) as agent:
         host, port = agent.address
@@ -16,6 +16,7 @@ from typing import Self
 
 from grpc_health.v1.health import HealthServicer
 
+from cvmproof_agent.attester import Attester, as_attester
 from cvmproof_agent.binder import Binder
 from cvmproof_agent.connections import Connections
 from cvmproof_agent.device import Device
@@ -45,19 +46,19 @@ class Agent:
 
     def __init__(
         self,
-        device: Device,
+        device: Device | Attester,
         listen: tuple[str, int] = ("127.0.0.1", 0),
         limits: Limits | None = None,
         *,
         user_socket: Path | None = None,
         metrics_at: str | None = None,
     ) -> None:
-        """Take the device and where to listen: address and port, 0 for any.
+        """Take the device, or who answers for it, and where to listen: address and port, 0 for any.
 
         `user_socket` is a path for other processes of this guest. `metrics_at` is "unix:PATH" or a loopback address
         with a port. Neither is there unless asked for.
         """
-        self._device, self._listen, self._limits = device, listen, limits or Limits()
+        self._attester, self._listen, self._limits = as_attester(device), listen, limits or Limits()
         self._user_socket, self._metrics_at = user_socket, metrics_at
         self.metrics = Metrics()
         self._running = ExitStack()
@@ -90,7 +91,7 @@ class Agent:
         with ExitStack() as stack:
             self._serve(stack)
             self._running = stack.pop_all()
-        _log.info("%s: listening on %s port %d", self._device.name, *self._address)
+        _log.info("%s: listening on %s port %d", self._attester.name, *self._address)
 
     def stop(self) -> None:
         """End everything, within `Limits.stop_seconds`."""
@@ -106,10 +107,10 @@ class Agent:
         self._spki = key.spki
         listening = self._bind(stack)
         dispatcher = Dispatcher(
-            self._device, limits=limits, metrics=self.metrics, lost=lambda: set_status(status, serving=False)
+            self._attester, limits=limits, metrics=self.metrics, lost=lambda: set_status(status, serving=False)
         )
         stack.callback(dispatcher.close, limits.stop_seconds * _DEVICE)
-        binder = Binder(dispatcher, tee=self._device.tee, spki=key.spki)
+        binder = Binder(dispatcher, spki=key.spki)
         calls = Attestation(binder, self._info, limits=limits, peers=peers, metrics=self.metrics)
         servers = {alpn: GrpcServer(calls.handler(names), status, limits=limits) for alpn, names in OFFERED.items()}
         for server in servers.values():
@@ -153,7 +154,7 @@ class Agent:
         return found
 
     def _info(self) -> Info:
-        return Info(version=version(), tee=self._device.tee, device=self._device.name)
+        return Info(version=version(), tee=self._attester.tee, device=self._attester.name)
 
 
 def _stop(status: HealthServicer, servers: list[GrpcServer], loop: EventLoop, seconds: float) -> None:

@@ -19,6 +19,7 @@ from OpenSSL import SSL
 from OpenSSL._util import lib
 
 from cvmproof_agent import open_device
+from cvmproof_agent.attester import Attester
 from cvmproof_agent.device import Device
 from cvmproof_agent.limits import Limits
 from cvmproof_agent.serve import Agent
@@ -157,7 +158,11 @@ class Client:
 
 @contextmanager
 def serving(
-    device: Device | None = None, *, user_socket: Path | None = None, metrics_at: str | None = None, **limits: float
+    device: Device | Attester | None = None,
+    *,
+    user_socket: Path | None = None,
+    metrics_at: str | None = None,
+    **limits: float,
 ) -> Iterator[Agent]:
     """An agent with quick limits, changed as a test says."""
     with Agent(

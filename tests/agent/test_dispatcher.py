@@ -19,8 +19,10 @@ from cvmproof_formats.errors import Category, DeviceError
 
 
 @contextmanager
-def dispatching(limits: Limits = QUICK, device: FakeDevice | None = None, **told: object) -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher(device or FakeDevice(), limits=limits, **told)  # type: ignore[arg-type]  # as the test says
+def dispatching(
+    limits: Limits = QUICK, device: FakeDevice | None = None, **told: object
+) -> Iterator[Dispatcher[Device]]:
+    dispatcher: Dispatcher[Device] = Dispatcher(device or FakeDevice(), limits=limits, **told)  # type: ignore[arg-type]  # as the test says
     try:
         yield dispatcher
     finally:
@@ -30,7 +32,7 @@ def dispatching(limits: Limits = QUICK, device: FakeDevice | None = None, **told
 class Busy:
     """Work that keeps the device until told otherwise."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher[Device]) -> None:
         self._entered, self._go_on = threading.Event(), threading.Event()
         self.future = dispatcher.submit(self._work)
         assert self._entered.wait(5)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cvmproof_agent import collecting
 from cvmproof_agent.asking import ask
+from cvmproof_agent.attester import open_attester
 from cvmproof_agent.cli.exit_code import ExitCode
 from cvmproof_agent.cli.main import say
 from cvmproof_agent.cli.parser import DEVICE_HELP, Options, Parser
-from cvmproof_agent.device import open_device
 from cvmproof_formats.binding import NONCE_SIZE
 from cvmproof_formats.encoding import read_hex
 from cvmproof_formats.errors import EndpointError, Malformed, Misuse
@@ -66,7 +66,7 @@ def _run(options: CollectOptions) -> int:
 
 
 def _collect(device: str, given: dict[str, bytes], *, event_log: bool) -> Evidence:
-    with contextlib.closing(open_device(device)) as opened:
+    with contextlib.closing(open_attester(device)) as opened:
         return collecting.collect(
             opened, nonce=given.get("nonce"), user_data=given.get("user-data"), event_log=event_log
         )

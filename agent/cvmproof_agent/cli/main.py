@@ -123,6 +123,7 @@ _EPILOG: Final = "Exit codes: 0 done, 1 used wrongly, 3 doctor found a fault, 5 
 cli = Program(
     {
         "serve": ("cvmproof_agent.cli.serve:serve", "serve evidence, bound to the connections that ask for it"),
+        "own": ("cvmproof_agent.cli.own:own", "have the device, for a serve that runs as another user"),
         "collect": ("cvmproof_agent.cli.collect:collect", "write evidence to a file"),
         "doctor": ("cvmproof_agent.cli.doctor:doctor", "look whether the device works and is nobody else's"),
         "extend": ("cvmproof_agent.cli.extend:extend", "measure something into RTMR2 or RTMR3 of this TD"),

@@ -4,31 +4,28 @@ import gc
 import ipaddress
 import logging
 import os
-import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from cvmproof_agent.attester import open_attester
 from cvmproof_agent.cli.configuration import Configuration, read_configuration
 from cvmproof_agent.cli.exit_code import ExitCode
 from cvmproof_agent.cli.main import write
 from cvmproof_agent.cli.parser import DEVICE_HELP, Options, Parser
-from cvmproof_agent.device import open_device
+from cvmproof_agent.cli.waiting import keep_signals, wait_for_stop
 from cvmproof_agent.grpc_without_aio import import_grpc
 from cvmproof_agent.hardening import keep_memory_private
-from cvmproof_agent.readiness import ALIVE, READY, STOPPING, notify, watchdog_seconds
+from cvmproof_agent.no_new_processes import forbid_new_processes
+from cvmproof_agent.readiness import READY, STOPPING, notify
 from cvmproof_formats.errors import Misuse
-
-if TYPE_CHECKING:
-    from cvmproof_agent.serve import Agent
 
 _log = logging.getLogger(__name__)
 DEFAULT_LISTEN: Final = "0.0.0.0:8443"
 _LEAVE_SECONDS: Final = 0.5
 # Objects between two looks of the garbage collector while nearly all that comes is here to stay: modules and classes.
 _STARTING: Final = 5000
-_STOP: Final = {signal.SIGTERM, signal.SIGINT}
 
 
 class ServeOptions(Options):
@@ -63,10 +60,11 @@ def parser() -> Parser:
 
 def _serve(options: ServeOptions) -> int:
     # Blocked before the first thread exists, so that signals wait for us and reach nobody else.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    keep_signals()
     written = read_configuration(Path(options.config)) if options.config is not None else Configuration()
     address = read_address(options.listen or written.listen or DEFAULT_LISTEN)
     keep_memory_private()
+    forbid_new_processes()
     thresholds = gc.get_threshold()
     gc.set_threshold(_STARTING)
     import_grpc()
@@ -74,7 +72,7 @@ def _serve(options: ServeOptions) -> int:
 
     user_path = options.user_socket or written.user_socket
     agent = Agent(
-        open_device(options.device or written.device or "auto"),
+        open_attester(options.device or written.device or "auto"),
         address,
         written.limits,
         user_socket=Path(user_path) if user_path else None,
@@ -85,7 +83,7 @@ def _serve(options: ServeOptions) -> int:
         gc.set_threshold(*thresholds)
         write("https://{}:{}".format(*_spell(agent.address)))
         notify(READY)
-        _wait(agent)
+        wait_for_stop(agent.responds)
         notify(STOPPING)
     _leave_stuck_calls()
     return ExitCode.DONE
@@ -118,16 +116,3 @@ def _leave_stuck_calls() -> None:
 
 def _spell(address: tuple[str, int]) -> tuple[str, int]:
     return (f"[{address[0]}]" if ":" in address[0] else address[0]), address[1]
-
-
-def _wait(agent: "Agent") -> None:
-    """Wait for a signal; until then tell the service manager that connections are still being served."""
-    interval = watchdog_seconds()
-    if interval is None:
-        signal.sigwait(_STOP)
-        return
-    while signal.sigtimedwait(_STOP, interval) is None:
-        if agent.responds(interval):
-            notify(ALIVE)
-        else:
-            _log.error("connections are not being served: the service manager is told nothing")

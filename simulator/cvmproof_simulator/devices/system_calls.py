@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from pathlib import Path
 from typing import Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -23,7 +24,6 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _PROCESS_VM_READV: Final = 310
 _PROCESS_VM_WRITEV: Final = 311
 _SECCOMP: Final = 317
-_PIDFD_OPEN: Final = 434
 _PIDFD_GETFD: Final = 438
 
 
@@ -83,13 +83,22 @@ def write_memory(pid: int, address: int, data: bytes) -> None:
     _move(_PROCESS_VM_WRITEV, pid, ctypes.create_string_buffer(data, len(data)), address, len(data))
 
 
-def take_descriptor(pid: int, number: int) -> int:
-    """pidfd_getfd(2): a descriptor of another process, in this one."""
-    process = _check(_libc.syscall(_PIDFD_OPEN, pid, 0))
+def take_descriptor(thread: int, number: int) -> int:
+    """pidfd_getfd(2): a descriptor of another thread's process, in this one."""
+    try:
+        process = os.pidfd_open(thread)
+    except OSError:  # no process has its number
+        process = os.pidfd_open(_process_of(thread))
     try:
         return _check(_libc.syscall(_PIDFD_GETFD, process, number, 0))
     finally:
         os.close(process)
+
+
+def _process_of(thread: int) -> int:
+    """Linux Documentation/filesystems/proc.rst, /proc/PID/status."""
+    words = Path(f"/proc/{thread}/status").read_text(encoding="utf-8", errors="replace").split()
+    return int(words[words.index("Tgid:") + 1])
 
 
 def _move(number: int, pid: int, buffer: ctypes.Array[ctypes.c_char], address: int, size: int) -> None:

@@ -1,0 +1,108 @@
+"""What evidence can be asked to say: one class for each domain of REPORT_DATA, and no way to say anything else.
+
+Everything that leads to a report passes through one of these, between processes as well: whoever asks names what it
+wants bound, and only the process that has the device makes the 64 bytes of it. docs/binding.md
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cvmproof_formats.binding import (
+    BindingKind,
+    Role,
+    Tee,
+    channel_report_data,
+    key_report_data,
+    nonce_report_data,
+    user_report_data,
+)
+from cvmproof_formats.evidence_fields import Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statement:
+    """One that exists has the lengths that its domain wants: Misuse is raised where it is made."""
+
+    kind: ClassVar[BindingKind]
+
+    def __post_init__(self) -> None:
+        """Refuse other lengths, which are the same for each technology."""
+        self.report_data(Tee.SEV_SNP)
+
+    def report_data(self, tee: Tee) -> bytes:
+        """Make the 64 bytes that a report or quote is to be over."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStatement(_Statement):
+    """This end of one TLS session: nonce (32 bytes), leaf key (91 bytes of DER), exporter value (32 bytes)."""
+
+    kind: ClassVar = BindingKind.CHANNEL
+    role: Role
+    nonce: bytes
+    spki: bytes
+    ekm: bytes
+
+    def report_data(self, tee: Tee) -> bytes:
+        """Make the 64 bytes that a report or quote is to be over."""
+        return channel_report_data(role=self.role, tee=tee, nonce=self.nonce, spki=self.spki, ekm=self.ekm)
+
+    def labels(self, tee: Tee) -> Evidence:
+        """Say what they commit to, but for the exporter value, which is the session's secret."""
+        return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce, spki=self.spki)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStatement(_Statement):
+    """The TLS key of this end: nonce (32 bytes) and leaf key (91 bytes of DER)."""
+
+    kind: ClassVar = BindingKind.KEY
+    role: Role
+    nonce: bytes
+    spki: bytes
+
+    def report_data(self, tee: Tee) -> bytes:
+        """Make the 64 bytes that a report or quote is to be over."""
+        return key_report_data(role=self.role, tee=tee, nonce=self.nonce, spki=self.spki)
+
+    def labels(self, tee: Tee) -> Evidence:
+        """Say what they commit to."""
+        return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce, spki=self.spki)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonceStatement(_Statement):
+    """That a nonce (32 bytes) was seen here, and nothing about any connection."""
+
+    kind: ClassVar = BindingKind.NONCE
+    role: Role
+    nonce: bytes
+
+    def report_data(self, tee: Tee) -> bytes:
+        """Make the 64 bytes that a report or quote is to be over."""
+        return nonce_report_data(role=self.role, tee=tee, nonce=self.nonce)
+
+    def labels(self, tee: Tee) -> Evidence:
+        """Say what they commit to."""
+        return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserStatement(_Statement):
+    """What a process of this guest has to say, at most 4096 bytes, and its uid (32 bits), which the kernel told."""
+
+    kind: ClassVar = BindingKind.USER
+    uid: int
+    user_data: bytes
+
+    def report_data(self, tee: Tee) -> bytes:
+        """Make the 64 bytes that a report or quote is to be over."""
+        return user_report_data(tee=tee, uid=self.uid, user_data=self.user_data)
+
+    def labels(self, tee: Tee) -> Evidence:
+        """Say what they commit to."""
+        return Evidence(tee=tee, report=b"", binding=self.kind, uid=self.uid, user_data=self.user_data)
+
+
+Statement = ChannelStatement | KeyStatement | NonceStatement | UserStatement
