@@ -319,6 +319,16 @@ def test_an_entry_that_can_not_be_made_says_why_and_what_to_do(
         assert hint in caught.value.hint
 
 
+def test_where_the_folder_went_away_nobody_waits_for_it(tmp_path: Path) -> None:
+    with emulated(tmp_path) as devices:
+        device = configfs(devices)
+        devices.reset()
+        devices.fault("tsm-mkdir-errno=ENOENT")
+        with pytest.raises(DeviceError, match=r"mkdir: .*ENOENT"):
+            device.report(DATA)
+        assert devices.calls() == {"tsm.mkdir": 1}
+
+
 def test_a_provider_of_another_technology_is_unsupported(tmp_path: Path) -> None:
     with emulated(tmp_path, faults=["tsm-provider"]) as devices:
         with pytest.raises(DeviceError, match="expected sev_guest or tdx_guest, got 'simulated_unknown'") as caught:

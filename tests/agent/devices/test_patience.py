@@ -9,10 +9,15 @@ from cvmproof_agent.devices.patience import Patience
 
 
 class Clock:
-    """Time that passes only while somebody sleeps, or works for as long as a test says."""
+    """Time that passes while somebody sleeps, and for as long as a test says."""
 
     def __init__(self) -> None:
-        self.now, self.pauses = 0.0, list[float]()
+        self.now, self.pauses, self.looks = 0.0, list[float](), 0
+
+    def look(self) -> float:
+        self.looks += 1
+        assert self.looks < 1000, "a tight loop"
+        return self.now
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -22,7 +27,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     made = Clock()
-    monkeypatch.setattr(time, "monotonic", lambda: made.now)
+    monkeypatch.setattr(time, "monotonic", made.look)
     monkeypatch.setattr(time, "sleep", made.sleep)
     yield made
     monkeypatch.undo()

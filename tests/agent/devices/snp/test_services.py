@@ -7,6 +7,7 @@ import pytest
 from tests.agent.devices.emulated import DATA, QUICK, as_root, configfs, emulated, tsm_root
 
 from cvmproof_agent import open_device
+from cvmproof_agent.devices.snp import services
 from cvmproof_agent.devices.snp.services import services_report, services_report_data
 from cvmproof_agent.report_check import what_was_asked
 from cvmproof_formats.errors import Category, DeviceError
@@ -41,9 +42,9 @@ def test_ac_122_evidence_of_such_a_guest_is_its_kernels_own_report(tmp_path: Pat
     with emulated(tmp_path, "snp,vmpl=1") as devices:
         device = configfs(devices)
         assert read_report(what_was_asked(device, device.report(DATA), DATA)).vmpl == 1
-        services = services_report(DATA, root=tsm_root(devices), patience=QUICK).report
+        of_services = services_report(DATA, root=tsm_root(devices), patience=QUICK).report
         with pytest.raises(DeviceError, match="expected a report of VMPL 1, got 0"):
-            what_was_asked(device, services, DATA)
+            what_was_asked(device, of_services, DATA)
 
 
 @as_root
@@ -64,3 +65,9 @@ def test_ac_121_another_writer_is_noticed_here_too(tmp_path: Path) -> None:
     with emulated(tmp_path, "snp,vmpl=1", faults=["tsm-other-writer*1"]) as devices:
         found = services_report(DATA, root=tsm_root(devices), patience=QUICK)
         assert read_report(found.report).report_data == services_report_data(DATA, found.manifest)
+
+
+def test_ac_122_a_report_of_another_level_is_not_the_svsms() -> None:
+    services._require_over(open_device("simulated:snp").report(DATA), DATA)
+    with pytest.raises(DeviceError, match="SVSM: expected a report of VMPL 0, got 1"):
+        services._require_over(open_device("simulated:snp,vmpl=1").report(DATA), DATA)
