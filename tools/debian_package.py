@@ -76,8 +76,7 @@ def _arguments() -> argparse.Namespace:
 
 def fetch_wheels(python: str, architecture: str) -> list[Path]:
     """Fetch the locked wheels, unless they are there from the last time."""
-    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
-    folder = ROOT / "build" / f"wheels-{python}-{architecture}-{key}"
+    folder = wheel_folder(python, architecture)
     if not folder.is_dir():
         print(f"[deb] fetching wheels for Python {python} on {architecture}", flush=True)
         folder.parent.mkdir(exist_ok=True)
@@ -86,6 +85,12 @@ def fetch_wheels(python: str, architecture: str) -> list[Path]:
             Path(scratch).rename(folder)
             Path(scratch).mkdir()  # for the context to remove
     return sorted(folder.glob("*.whl"))
+
+
+def wheel_folder(python: str, architecture: str) -> Path:
+    """Where they are kept, by the lock that they are from."""
+    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
+    return ROOT / "build" / f"wheels-{python}-{architecture}-{key}"
 
 
 def _download(folder: Path, python: str, machine: str) -> None:

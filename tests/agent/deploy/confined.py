@@ -8,6 +8,7 @@ boot test.
 import ctypes
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -30,7 +31,8 @@ def members(name: str) -> frozenset[str]:
     """System calls of one of systemd's sets, or the one that is named."""
     if not name.startswith("@"):
         return frozenset({name})
-    done = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True, capture_output=True, text=True)
+    command = [shutil.which("systemd-analyze") or "", "syscall-filter", name]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     lines = [line.strip() for line in done.stdout.splitlines()[1:]]
     return frozenset[str]().union(*(members(line) for line in lines if line and not line.startswith("#")))
 
@@ -54,7 +56,8 @@ def confine(unit: Path) -> None:
         number = seccomp.seccomp_syscall_resolve_name(name.encode())
         if number >= 0:
             seccomp.seccomp_rule_add(context, _SCMP_ACT_ALLOW, number, 0)
-    for option in (_PR_SET_NO_NEW_PRIVS, *([_PR_SET_MDWE] if settings(unit)["MemoryDenyWriteExecute"] == ["yes"] else [])):
+    without_writable_code = settings(unit)["MemoryDenyWriteExecute"] == ["yes"]
+    for option in (_PR_SET_NO_NEW_PRIVS, *((_PR_SET_MDWE,) if without_writable_code else ())):
         if libc.prctl(option, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl {option}: {os.strerror(ctypes.get_errno())}")
     if seccomp.seccomp_load(context) != 0:
