@@ -5,7 +5,7 @@ import platform
 import sys
 from dataclasses import asdict
 
-from benchmarks import calls, fleet, footprint, many, material, processes, setting_up, startup, tdx
+from benchmarks import calls, device_paths, fleet, footprint, guest, many, material, processes, setting_up, startup, tdx
 from benchmarks.rounds import Figure, paired
 
 
@@ -31,7 +31,8 @@ def measure() -> list[Figure]:
         for fresh, how in ((False, "keys loaded before"), (True, "keys loaded with them"))
     ]
     agent = [*calls.measure(), *setting_up.measure(), *footprint.measure()]
-    others = [*processes.measure(), *startup.measure(), *agent, *fleet.measure(), *many.measure()]
+    devices = [*device_paths.measure(), *guest.measure()]
+    others = [*processes.measure(), *startup.measure(), *agent, *devices, *fleet.measure(), *many.measure()]
     return [warm, *cold, *tdx.measure(), *others]
 
 

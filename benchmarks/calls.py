@@ -35,11 +35,11 @@ def measure() -> list[Figure]:
     """Measure the agent's CPU time for a call, and how long the client waits for it."""
     with (
         running(Canned.name) as machine,
-        _channel(machine.host, machine.port) as channel,
-        _channel(machine.host, machine.other_port) as other,
+        channel(machine.host, machine.port) as agent,
+        channel(machine.host, machine.other_port) as other,
     ):
         request = EvidenceRequest(nonce=secrets.token_bytes(32)).SerializeToString()
-        echo, evidence = (_call(channel, method, request) for method in (ECHO, _GET_EVIDENCE))
+        echo, evidence = (_call(agent, method, request) for method in (ECHO, _GET_EVIDENCE))
         bare = _call(other, ECHO, request)
         if len(echo()) != len(evidence()):
             raise ValueError("the echo should answer as many bytes as GetEvidence does")
@@ -57,18 +57,23 @@ def measure() -> list[Figure]:
     ]
 
 
-def _channel(host: str, port: int) -> grpc.Channel:
-    """Give grpcio's own TLS channel, with the server's certificate for a root."""
+def channel(host: str, port: int, leaf: bytes = b"") -> grpc.Channel:
+    """Give grpcio's own TLS channel, with the server's certificate (PEM), asked for unless given, for a root."""
+    return grpc.secure_channel(
+        f"{host}:{port}",
+        grpc.ssl_channel_credentials(leaf or leaf_of(host, port)),
+        options=(("grpc.ssl_target_name_override", SERVER_NAME), ("grpc.use_local_subchannel_pool", 1)),
+    )
+
+
+def leaf_of(host: str, port: int) -> bytes:
+    """Connect once, and give the server's certificate, PEM."""
     address = read_agent_url(f"https://{host}:{port}")
     with dial(address, resolve(address), alpn=ALPN_H2, deadline=Deadline(10)) as connection:
         leaf = connection.ssl.get_peer_certificate(as_cryptography=True)
     if leaf is None:
         raise ValueError("a server without a certificate")
-    return grpc.secure_channel(
-        f"{host}:{port}",
-        grpc.ssl_channel_credentials(leaf.public_bytes(Encoding.PEM)),
-        options=(("grpc.ssl_target_name_override", SERVER_NAME), ("grpc.use_local_subchannel_pool", 1)),
-    )
+    return leaf.public_bytes(Encoding.PEM)
 
 
 def _call(channel: grpc.Channel, method: str, request: bytes) -> Callable[[], bytes]:

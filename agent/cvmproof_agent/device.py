@@ -1,6 +1,7 @@
 """What evidence comes from: one device, opened by name, asked by one thread at a time.
 
-    open_device("auto")                                 the hardware of this guest
+    open_device("auto")                                 the hardware of this guest, by its best interface
+    open_device("configfs-tsm")                         that one interface and no other; likewise those in HARDWARE
     open_device("simulated:snp,product=Genoa")          SIMULATED; no production trust set accepts its reports
     open_device("simulated:tdx,version=5")              SIMULATED; nor its quotes
 
@@ -8,17 +9,25 @@ The name comes from a command line or an API argument, never from the environmen
 hardware, "auto" is an error and not a simulation.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Final, Protocol, cast
 
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import DeviceError, Misuse
 
 SIMULATED: Final = "simulated:"
-_HINT = (
+SIMULATED_HINT: Final = (
     'simulated devices are named in full, such as --device "simulated:snp,product=Genoa" or --device simulated:tdx, and'
     " convince nobody"
 )
+# Name: "module:function" that opens it. A guest loads those of the devices that it has or is told to use.
+HARDWARE: Final[Mapping[str, str]] = {
+    "auto": "cvmproof_agent.devices.probing:open_auto",
+    "configfs-tsm": "cvmproof_agent.devices.configfs_tsm:open_it",
+    "sev-guest": "cvmproof_agent.devices.snp.sev_guest:open_it",
+    "tdx-guest": "cvmproof_agent.devices.tdx.tdx_guest:open_it",
+}
 
 
 class DeviceLost(DeviceError):
@@ -64,9 +73,15 @@ def open_device(name: str) -> Device:
     """
     if name.startswith(SIMULATED):
         return _open_simulated(name.removeprefix(SIMULATED))
-    if name == "auto":
-        raise DeviceError("no confidential computing device of a kind known here was found", hint=_HINT)
-    raise Misuse(f"device: expected auto or {SIMULATED}..., got {name!r:.60}", hint=_HINT)
+    if name in HARDWARE:
+        return open_hardware(name)
+    raise Misuse(f"device: expected {', '.join(HARDWARE)} or {SIMULATED}..., got {name!r:.60}", hint=SIMULATED_HINT)
+
+
+def open_hardware(name: str) -> Device:
+    """Open a device of `HARDWARE`; raises DeviceError where it can't be used."""
+    module, _, function = HARDWARE[name].partition(":")
+    return cast("Callable[[], Device]", getattr(import_module(module), function))()
 
 
 def _open_simulated(description: str) -> Device:

@@ -9,6 +9,7 @@ from typing import Final, Never
 import click
 
 from cvmproof_formats.errors import CvmproofError, Misuse
+from cvmproof_simulator.devices_command import devices
 from cvmproof_simulator.evidence_command import evidence
 from cvmproof_simulator.prism_command import handling, prism
 
@@ -36,6 +37,7 @@ def cli() -> None:
 
 cli.add_command(prism)
 cli.add_command(evidence)
+cli.add_command(devices)
 
 
 @cli.command()

@@ -26,7 +26,7 @@ def test_ac_123_without_hardware_auto_is_an_error() -> None:
 
 @pytest.mark.parametrize("name", ["", "simulated", "snp", "/dev/sev-guest", "AUTO", " auto"])
 def test_ac_124_what_is_no_device_is_misuse(name: str) -> None:
-    with pytest.raises(Misuse, match="expected auto or simulated"):
+    with pytest.raises(Misuse, match="expected auto, configfs-tsm, sev-guest, tdx-guest or simulated"):
         open_device(name)
 
 

@@ -126,6 +126,7 @@ cli = Program(
         "own": ("cvmproof_agent.cli.own:own", "have the device, for a serve that runs as another user"),
         "collect": ("cvmproof_agent.cli.collect:collect", "write evidence to a file"),
         "doctor": ("cvmproof_agent.cli.doctor:doctor", "look whether the device works and is nobody else's"),
+        "extend": ("cvmproof_agent.cli.extend:extend", "measure something into RTMR2 or RTMR3 of this TD"),
         "completion": ("cvmproof_agent.cli.completion:completion", "print what teaches bash or zsh to complete these"),
     }
 )

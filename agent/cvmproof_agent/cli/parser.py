@@ -16,8 +16,9 @@ from cvmproof_formats.errors import Misuse
 
 PROGRAM: Final = "cvmproof-agent"
 OWN_DEVICE_HELP: Final = (
-    "auto, which is also the default, or one that is SIMULATED: simulated:snp[,OPTION=VALUE]... or"
-    " simulated:tdx[,OPTION=VALUE]...; a wrong option is answered with those there are"
+    "auto, which is also the default; configfs-tsm, sev-guest or tdx-guest, then the only one tried; or one that"
+    " is SIMULATED: simulated:snp[,OPTION=VALUE]... or simulated:tdx[,OPTION=VALUE]...; a wrong option is answered with"
+    " those there are"
 )
 DEVICE_HELP: Final = f"owner, to ask the device owner, or {OWN_DEVICE_HELP}"
 _WIDTH: Final = 100  # characters

@@ -1,7 +1,7 @@
 """SIMULATED devices; imported only by `open_device("simulated:...")`, the only package here that knows the simulator.
 
-    snp[,OPTION=VALUE]...       what cvmproof_agent.simulated.snp lists
-    tdx[,OPTION=VALUE]...       what cvmproof_agent.simulated.tdx lists
+    snp[,OPTION=VALUE]...       what cvmproof_simulator.machines.snp lists
+    tdx[,OPTION=VALUE]...       what cvmproof_simulator.machines.tdx lists
 
 Each is imported only when it is named.
 """

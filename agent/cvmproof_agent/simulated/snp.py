@@ -1,23 +1,11 @@
-"""A SIMULATED SNP guest.
-
-    snp[,product=Milan|Genoa|Turin][,key=VCEK|VLEK][,version=2..5][,chip=NAME][,vmpl=N][,policy=0x...]
-       [,measurement=HEX][,host_data=HEX][,report_id=HEX]
-
-Another chip name is another chip. What is left out is an ordinary guest on a Genoa machine with current firmware.
-"""
+"""A SIMULATED SNP guest as a device; its options are those of cvmproof_simulator.machines.snp."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from cvmproof_agent.device import Device
-from cvmproof_agent.simulated.options import Options, read_bytes, read_choice, read_number, read_options
 from cvmproof_formats.binding import Tee
-from cvmproof_formats.snp.product import KeyKind, ProductLine
-from cvmproof_formats.snp.report import VERSIONS
+from cvmproof_simulator.machines.snp import SnpMachine, read_snp
 from cvmproof_simulator.psp import ReportFields, SoftwarePsp
-
-_SIZES: Final = {"measurement": 48, "host_data": 32, "report_id": 32}  # bytes, AMD 56860, ATTESTATION_REPORT
-_OPTIONS: Final = {"product", "key", "version", "chip", "vmpl", "policy", *_SIZES}
 
 
 class SimulatedSnp:
@@ -28,17 +16,17 @@ class SimulatedSnp:
     def __init__(self, psp: SoftwarePsp, name: str, fields: ReportFields | None = None) -> None:
         """Take the chip, and what its reports say other than an ordinary guest's."""
         self.name = name
-        self._psp, self._fields = psp, fields or ReportFields()
+        self._machine = SnpMachine(psp=psp, fields=fields or ReportFields())
         self._certificates = psp.certificates()
 
     @property
     def vmpl(self) -> int:
         """The level that its reports carry."""
-        return self._fields.get("vmpl", 0)
+        return self._machine.vmpl
 
     def report(self, report_data: bytes) -> bytes:
         """Sign a report."""
-        return self._psp.report(report_data, **self._fields)
+        return self._machine.report(report_data)
 
     def certificates(self) -> tuple[bytes, ...]:
         """Leaf, intermediate and root."""
@@ -54,30 +42,5 @@ class SimulatedSnp:
 
 def open_it(name: str, parts: Sequence[str]) -> Device:
     """Open one with these options; raises Misuse."""
-    options = read_options(parts, _OPTIONS)
-    psp = SoftwarePsp(
-        read_choice("product", options.get("product", "Genoa"), ProductLine),
-        key=read_choice("key", options.get("key", "VCEK"), KeyKind),
-        version=read_number("version", options.get("version", "5"), VERSIONS),
-        chip_secret=f"SIMULATED chip {options['chip']}".encode() if "chip" in options else b"SIMULATED chip",
-    )
-    return SimulatedSnp(psp, name, _read_fields(options))
-
-
-def _read_fields(options: Options) -> ReportFields:
-    fields = ReportFields()
-    if "vmpl" in options:
-        fields["vmpl"] = read_number("vmpl", options["vmpl"], range(1 << 32))
-    if "policy" in options:
-        fields["policy"] = read_number("policy", options["policy"], range(1 << 64))
-    if "measurement" in options:
-        fields["measurement"] = _bytes("measurement", options)
-    if "host_data" in options:
-        fields["host_data"] = _bytes("host_data", options)
-    if "report_id" in options:
-        fields["report_id"] = _bytes("report_id", options)
-    return fields
-
-
-def _bytes(what: str, options: Options) -> bytes:
-    return read_bytes(what, options[what], _SIZES[what])
+    machine = read_snp(parts)
+    return SimulatedSnp(machine.psp, name, machine.fields)

@@ -129,13 +129,12 @@ def read_event_log(data: bytes) -> EventLog:
     algorithm or has one twice, or extends a register that no event can extend (MRTD, or none at all); with category
     UNSUPPORTED for another format or hash algorithm, SIZE_LIMIT above 4 MiB.
     """
-    require_size(data, what="event log", limit=EVENT_LOG_LIMIT)
-    algorithms, at = _first_event(data)
-    events = []
-    while not _is_filler(data, at):
-        event, at = _event(data, at, algorithms)
-        events.append(event)
-    return EventLog(events=tuple(events))
+    return EventLog(events=_read(data)[0])
+
+
+def end_of_events(data: bytes) -> int:
+    """Tell how many bytes a log takes without its filler; raises as `read_event_log` does."""
+    return _read(data)[1]
 
 
 def build_event_log(log: EventLog, *, size: int = 0, filler: bytes = b"\xff") -> bytes:
@@ -152,6 +151,17 @@ def build_event_log(log: EventLog, *, size: int = 0, filler: bytes = b"\xff") ->
         parts += (len(event.data).to_bytes(4, "little"), event.data)
     written = b"".join(parts)
     return written + filler * max(0, size - len(written))
+
+
+def _read(data: bytes) -> tuple[tuple[Event, ...], int]:
+    """Read the events, and where what is no event begins."""
+    require_size(data, what="event log", limit=EVENT_LOG_LIMIT)
+    algorithms, at = _first_event(data)
+    events = []
+    while not _is_filler(data, at):
+        event, at = _event(data, at, algorithms)
+        events.append(event)
+    return tuple(events), at
 
 
 def _first_event(data: bytes) -> tuple[tuple[int, ...], int]:

@@ -19,7 +19,7 @@ echo "${COMPREPLY[@]}"
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        ([""], {"serve", "own", "collect", "doctor", "completion"}),
+        ([""], {"serve", "own", "collect", "doctor", "extend", "completion"}),
         (["do"], {"doctor"}),
         (["serve", "--l"], {"--listen", "--log-level", "--log-format"}),
         (["serve", "--log-format", ""], {"text", "json"}),

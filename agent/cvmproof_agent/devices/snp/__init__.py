@@ -1,0 +1,1 @@
+"""SEV-SNP: the driver sev-guest, its structures and its error words."""

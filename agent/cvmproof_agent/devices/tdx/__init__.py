@@ -1,0 +1,1 @@
+"""TDX: the driver tdx-guest, the quote generation service, and the interfaces that came before them."""
