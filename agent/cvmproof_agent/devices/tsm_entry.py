@@ -8,7 +8,6 @@ left behind is removed by the next.
 import errno
 import logging
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,7 +118,7 @@ class Entry:
 @contextmanager
 def new_entry(root: str = ROOT) -> Iterator[Entry]:
     """Make an entry that nobody else uses, and remove it whatever happens; raises DeviceError."""
-    path = f"{root}/{_PREFIX}-{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(8)}"
+    path = f"{root}/{_PREFIX}-{os.getpid()}-{_started(os.getpid())}-{os.urandom(8).hex()}"
     try:
         os.mkdir(path)  # noqa: PTH102 -- as everywhere here: calls that are the kernel's, by their names
     except OSError as error:
@@ -143,11 +142,14 @@ def remove_stale(root: str = ROOT) -> None:
 
 
 def _is_stale(name: str) -> bool:
+    # A process of another PID namespace looks dead from here: it loses an entry at most, notices, and asks again.
     prefix, *numbers = name.split("-")
     if prefix != _PREFIX or len(numbers) != 3 or not all(n.isascii() and n.isdigit() for n in numbers[:2]):  # noqa: PLR2004 -- process, start, and a random part
         return False
     process, started = map(int, numbers[:2])
-    return _started(process) != started
+    found = _started(process)
+    # A unit with ProtectProc= sees its own processes only: what it can't see is not dead for that.
+    return found != started if found is not None else not _exists(process)
 
 
 def _started(process: int) -> int | None:
@@ -157,6 +159,16 @@ def _started(process: int) -> int | None:
         return int(fields[_START_TIME - _STATE])
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def _remove(path: str) -> None:
