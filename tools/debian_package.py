@@ -1,4 +1,4 @@
-"""Build the guest's artefact into `dist/`: a Debian package of the agent alone, with what it needs in a folder of its own.
+"""Build the guest's artefact into `dist/`: a Debian package of the agent alone, with a folder of what it needs.
 
 The same commit gives the same bytes, wherever and by whom it is built: file times come from the last commit, wheels
 from `requirements/guest.lock`, modes and order from here. It is built twice and compared all the same. What differs is
@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import json
 import os
-import py_compile
 import shutil
 import stat
 import subprocess
@@ -77,8 +76,7 @@ def _arguments() -> argparse.Namespace:
 
 def fetch_wheels(python: str, architecture: str) -> list[Path]:
     """Fetch the locked wheels, unless they are there from the last time."""
-    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
-    folder = ROOT / "build" / f"wheels-{python}-{architecture}-{key}"
+    folder = wheel_folder(python, architecture)
     if not folder.is_dir():
         print(f"[deb] fetching wheels for Python {python} on {architecture}", flush=True)
         folder.parent.mkdir(exist_ok=True)
@@ -87,6 +85,12 @@ def fetch_wheels(python: str, architecture: str) -> list[Path]:
             Path(scratch).rename(folder)
             Path(scratch).mkdir()  # for the context to remove
     return sorted(folder.glob("*.whl"))
+
+
+def wheel_folder(python: str, architecture: str) -> Path:
+    """Where they are kept, by the lock that they are from."""
+    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
+    return ROOT / "build" / f"wheels-{python}-{architecture}-{key}"
 
 
 def _download(folder: Path, python: str, machine: str) -> None:
@@ -106,9 +110,10 @@ def build(folder: Path, wheels: list[Path], *, python: str, architecture: str, e
     _write_control(tree, python, architecture)
     _settle(tree, epoch)
     package = folder / f"cvmproof-agent_{version()}_{architecture}.deb"
-    # One thread: how xz cuts its blocks depends on how many there are.
+    # One thread: how xz cuts its blocks depends on how many there are. The least effort: 12 % larger in a fifth of
+    # the time.
     _run(
-        *("dpkg-deb", "--root-owner-group", "-Zxz", "--threads-max=1", "--build", str(tree), str(package)),
+        *("dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--threads-max=1", "--build", str(tree), str(package)),
         SOURCE_DATE_EPOCH=str(epoch),
     )
     return package
@@ -150,23 +155,11 @@ def compile_all(tree: Path, python: str) -> None:
 
     Nothing in the byte code says when or where it was made, and the interpreter takes it without looking at the source.
     """
-    script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import debian_package as d; d.compile_here(sys.argv[1])"
     command = sys.executable if python == "{}.{}".format(*sys.version_info) else f"python{python}"
     if shutil.which(command) is None:
         sys.exit(f"[deb] needs {command}, whose byte code goes into the package")
-    _run(command, "-I", "-c", script, str(tree), PYTHONHASHSEED="0")
-
-
-def compile_here(tree: str) -> None:
-    """Compile with the running interpreter."""
-    private = Path(tree) / PRIVATE
-    for path in sorted(private.rglob("*.py")):
-        py_compile.compile(
-            str(path),
-            dfile=f"/{path.relative_to(tree).as_posix()}",
-            doraise=True,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
+    options = ("-q", "-f", "-s", str(tree), "-p", "/", "--invalidation-mode", "unchecked-hash")
+    _run(command, "-I", "-m", "compileall", *options, str(tree / PRIVATE), PYTHONHASHSEED="0")
 
 
 def _write_control(tree: Path, python: str, architecture: str) -> None:

@@ -5,7 +5,7 @@ import logging
 import os
 import pwd
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from cvmproof_agent.owner.activation import inherited_socket
 from cvmproof_agent.owner.client import SOCKET
 from cvmproof_agent.owner.device_owner import FRONT, DeviceOwner, front_uids
 from cvmproof_agent.readiness import READY, STOPPING, notify
-from cvmproof_formats.errors import Misuse
+from cvmproof_formats.errors import EndpointError, Misuse
 
 _log = logging.getLogger(__name__)
 _MODE: Final = 0o660
@@ -57,7 +57,7 @@ def _own(options: OwnOptions) -> int:
     keep_memory_private()
     forbid_new_processes()
     attester = open_attester(name)
-    with contextlib.closing(inherited_socket() or _listen()) as listening:
+    with _listening() as listening:
         owner = DeviceOwner(attester, listening, uids=front_uids(), limits=written.limits)
         with owner:
             _log.info("%s: answering at %s", attester.name, listening.getsockname())
@@ -71,9 +71,26 @@ def _own(options: OwnOptions) -> int:
     return ExitCode.DONE
 
 
-def _listen() -> socket.socket:
-    """Listen where no service manager did; raises EndpointError."""
-    listening = listen_at(SOCKET, _MODE)
-    with contextlib.suppress(KeyError):
-        os.chown(SOCKET, 0, pwd.getpwnam(FRONT).pw_gid)
-    return listening
+@contextlib.contextmanager
+def _listening() -> Iterator[socket.socket]:
+    """The service manager's socket, or where there is none one of our own; raises EndpointError."""
+    inherited = inherited_socket()
+    if inherited is not None:
+        with inherited:
+            yield inherited
+        return
+    with listen_at(SOCKET, _MODE) as listening:
+        try:
+            _give_to_front(SOCKET)
+            yield listening
+        finally:
+            SOCKET.unlink(missing_ok=True)
+
+
+def _give_to_front(path: Path) -> None:
+    try:
+        os.chown(path, 0, pwd.getpwnam(FRONT).pw_gid)
+    except KeyError:
+        _log.warning("there is no user %s: root alone may ask", FRONT)
+    except OSError as error:
+        raise EndpointError(f"{path}: can't be given to group {FRONT}: {error.strerror}") from error

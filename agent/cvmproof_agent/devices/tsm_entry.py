@@ -147,7 +147,9 @@ def _is_stale(name: str) -> bool:
     if prefix != _PREFIX or len(numbers) != 3 or not all(n.isascii() and n.isdigit() for n in numbers[:2]):  # noqa: PLR2004 -- process, start, and a random part
         return False
     process, started = map(int, numbers[:2])
-    return _started(process) != started
+    found = _started(process)
+    # A unit with ProtectProc= sees its own processes only: what it can't see is not dead for that.
+    return found != started if found is not None else not _exists(process)
 
 
 def _started(process: int) -> int | None:
@@ -157,6 +159,16 @@ def _started(process: int) -> int | None:
         return int(fields[_START_TIME - _STATE])
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def _remove(path: str) -> None:

@@ -43,7 +43,7 @@ def main() -> None:
         with socket.socket(fileno=int(sys.argv[1])) as end:
             _set_up(plan, end)
             control.ask(end, "command", os.pidfd_open(os.getpid()))
-    except (CvmproofError, ConnectionError) as error:
+    except (CvmproofError, OSError) as error:
         _fail(f"Error: {error}", MISUSE)
     _become(plan.command)
 

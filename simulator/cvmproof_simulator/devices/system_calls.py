@@ -20,9 +20,7 @@ CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWUSER: Final = 0x10000000
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
-# Linux arch/x86/entry/syscalls/syscall_64.tbl.
-_PROCESS_VM_READV: Final = 310
-_PROCESS_VM_WRITEV: Final = 311
+# Linux arch/x86/entry/syscalls/syscall_64.tbl; the second has this number everywhere.
 _SECCOMP: Final = 317
 _PIDFD_GETFD: Final = 438
 
@@ -74,13 +72,13 @@ def control(descriptor: int, request: int, argument: ctypes.Array[ctypes.c_char]
 def read_memory(pid: int, address: int, size: int) -> bytes:
     """process_vm_readv(2): the bytes of another process or thread; EFAULT where fewer can be read."""
     buffer = ctypes.create_string_buffer(size)
-    _move(_PROCESS_VM_READV, pid, buffer, address, size)
+    _move("process_vm_readv", pid, buffer, address, size)
     return buffer.raw
 
 
 def write_memory(pid: int, address: int, data: bytes) -> None:
     """process_vm_writev(2); EFAULT where fewer bytes can be written."""
-    _move(_PROCESS_VM_WRITEV, pid, ctypes.create_string_buffer(data, len(data)), address, len(data))
+    _move("process_vm_writev", pid, ctypes.create_string_buffer(data, len(data)), address, len(data))
 
 
 def take_descriptor(thread: int, number: int) -> int:
@@ -101,13 +99,13 @@ def _process_of(thread: int) -> int:
     return int(words[words.index("Tgid:") + 1])
 
 
-def _move(number: int, pid: int, buffer: ctypes.Array[ctypes.c_char], address: int, size: int) -> None:
+def _move(name: str, pid: int, buffer: ctypes.Array[ctypes.c_char], address: int, size: int) -> None:
     if not size:
         return
     here = _Iovec(ctypes.addressof(buffer), size)
     there = _Iovec(address, size)
     one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
-    moved = _check(_libc.syscall(number, pid, ctypes.byref(here), one, ctypes.byref(there), one, none))
+    moved = _check(getattr(_libc, name)(pid, ctypes.byref(here), one, ctypes.byref(there), one, none))
     if moved != size:
         # What was moved before the end of a mapping counts for nothing, as with the kernel's copy_from_user.
         raise OSError(14, os.strerror(14))

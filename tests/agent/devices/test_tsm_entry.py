@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cvmproof_agent.devices import tsm_entry
 from cvmproof_agent.devices.tsm_entry import Entry, new_entry, remove_stale
 from cvmproof_formats.errors import DeviceError
 
@@ -90,6 +91,16 @@ def test_nothing_there_is_said_by_whoever_makes_an_entry(tmp_path: Path) -> None
     ):
         pass
     assert (caught.value.path, caught.value.call, caught.value.errno) == (str(tmp_path / "none"), "mkdir", errno.ENOENT)
+
+
+def test_ac_128_a_process_that_can_not_be_seen_is_not_dead_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tsm_entry, "_started", lambda _: None)  # as under ProtectProc=invisible
+    for process in (1, os.getpid(), dead_process(), 10**30):
+        (tmp_path / f"cvmproof-{process}-1-{RANDOM}").mkdir()
+    remove_stale(str(tmp_path))
+    assert set(names(tmp_path)) == {f"cvmproof-{process}-1-{RANDOM}" for process in (1, os.getpid())}
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from cvmproof_formats.snp.report import read_report
 from cvmproof_formats.tdx.quote import read_quote
 from cvmproof_formats.tdx.tdreport import read_tdreport
 from cvmproof_simulator.devices.harness import Devices, launched, make_plan
+from cvmproof_simulator.devices.interfaces import Interface, paths
 from cvmproof_simulator.devices.plan import Plan, Through
 from cvmproof_simulator.machines.snp import read_snp
 
@@ -206,39 +207,44 @@ def children_of(mark: str) -> list[int]:
     return found
 
 
-def start(tmp_path: Path, mark: str, script: str, *, through: Through, user: int | None) -> "subprocess.Popen[bytes]":
+def start(mark: str, script: str, *, through: Through, user: int | None) -> "subprocess.Popen[bytes]":
     """A harness in a process of its own, which can be killed."""
     program = (
         "import sys; from cvmproof_simulator.devices.harness import launched;"
         "from cvmproof_simulator.devices.plan import Through\n"
         f"with launched(['sh', '-c', sys.argv[1]], through=Through({through.value!r}), user={user}) as r: r.wait()"
     )
-    tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
     name, _, value = mark.partition("=")
-    return subprocess.Popen([sys.executable, "-c", program, script], env={**os.environ, name: value})
+    environment = {**os.environ, name: value}
+    return subprocess.Popen([sys.executable, "-c", program, script], env=environment, stdout=subprocess.PIPE)
+
+
+def seen_from_here() -> tuple[list[str], list[str]]:
+    """What a harness puts in place, as this process sees it: mounts over the system's folders, and paths."""
+    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    covered = [point for point in points if point.startswith(("/dev", "/sys")) or point == "/tmp"]  # noqa: S108 -- as above
+    return covered, [path for path in paths(Interface) if Path(path).exists()]
 
 
 @pytest.mark.parametrize("through", [FUSE, SECCOMP])
 @pytest.mark.parametrize("is_killed", [False, True])
-def test_nothing_is_left(fuse_user: int | None, through: Through, is_killed: bool, tmp_path: Path) -> None:
+def test_nothing_is_left(fuse_user: int | None, through: Through, is_killed: bool) -> None:
     """Whether the command ends and leaves a child behind, or the harness is killed in the middle of it."""
-    mark = f"MARK_OF_A_TEST={tmp_path.name}{os.getpid()}{through}{is_killed}{fuse_user}"
-    mounts, devices = Path("/proc/self/mounts").read_text(), sorted(path.name for path in Path("/dev").iterdir())
-    script = f"sleep 600 & : > {tmp_path}/ready{'; sleep 600' if is_killed else ''}"
-    process = start(tmp_path, mark, script, through=through, user=fuse_user)
-    eventually((tmp_path / "ready").exists)
-    if is_killed:
-        process.kill()
-    assert process.wait(PATIENCE) == (-signal.SIGKILL if is_killed else 0)
+    mark = f"MARK_OF_A_TEST={os.getpid()}{through}{is_killed}{fuse_user}"
+    before = seen_from_here()
+    script = f"sleep 600 <&- >&- 2>&- & echo ready{'; sleep 600' if is_killed else ''}"
+    with start(mark, script, through=through, user=fuse_user) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        if is_killed:
+            process.kill()
+        assert process.wait(PATIENCE) == (-signal.SIGKILL if is_killed else 0)
     try:
         eventually(lambda: not children_of(mark))
     finally:
         for pid in children_of(mark):
             os.kill(pid, signal.SIGKILL)
-    assert Path("/proc/self/mounts").read_text() == mounts
-    assert sorted(path.name for path in Path("/dev").iterdir()) == devices
+    assert seen_from_here() == before
 
 
 def test_a_server_that_is_gone_fails_the_command_and_no_more(fuse: None, python: str) -> None:
