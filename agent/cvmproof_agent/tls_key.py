@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_ASN1
 
+from cvmproof_agent import alpn
 from cvmproof_formats import der
 from cvmproof_formats.binding import SPKI_PREFIX
 from cvmproof_formats.tls import ALPN_ATTESTED, ALPN_H2, NOT_AFTER, NOT_BEFORE, SERVER_NAME
@@ -66,9 +67,7 @@ class TlsKey:
             context.use_certificate_file(path, FILETYPE_ASN1)
         context.check_privatekey()
         # Whatever happens in a callback, the listener looks at what was negotiated: nothing rests on this one.
-        context.set_alpn_select_callback(
-            lambda _, offered: next((name for name in _PROTOCOLS if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
-        )
+        alpn.choose(context, _PROTOCOLS)
         return context
 
 
