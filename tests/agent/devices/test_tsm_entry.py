@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,31 @@ def test_ac_128_only_what_dead_processes_of_ours_left_is_removed(tmp_path: Path)
         (tmp_path / name).mkdir()
     remove_stale(str(tmp_path))
     assert set(names(tmp_path)) == stays
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody whose signals are refused")
+def test_ac_128_a_process_of_somebody_else_that_can_not_be_seen_keeps_its_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tsm_entry, "_started", lambda _: None)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o777)
+        (folder / f"cvmproof-1-1-{RANDOM}").mkdir()
+        dead = folder / f"cvmproof-{dead_process()}-1-{RANDOM}"
+        dead.mkdir()
+        os.seteuid(65534)
+        try:
+            remove_stale(place)
+        finally:
+            os.seteuid(0)
+        assert names(folder) == [f"cvmproof-1-1-{RANDOM}"]
+
+
+def test_ac_128_a_number_that_no_process_can_have_is_a_dead_ones(tmp_path: Path) -> None:
+    (tmp_path / f"cvmproof-{1 << 70}-1-{RANDOM}").mkdir()
+    remove_stale(str(tmp_path))
+    assert names(tmp_path) == []
 
 
 def test_ac_128_what_can_not_be_removed_stays_and_is_no_reason_not_to_start(

@@ -39,6 +39,7 @@ REASONS: Final[Reasons] = {
     errno.EIO: Reason("the TDX module or the host failed", "the kernel's log says more: dmesg"),
     errno.EBUSY: Reason("an earlier request is still under way"),
     errno.ENOTTY: Reason("the driver knows no such request", "a newer kernel: Linux 6.7 has configfs-tsm"),
+    errno.EFBIG: Reason("a quote larger than drivers without configfs-tsm take", "a newer kernel: Linux 6.7"),
     errno.ETIMEDOUT: Reason("the host did not answer in time", "ask later; if it stays so, ask the host"),
 }
 

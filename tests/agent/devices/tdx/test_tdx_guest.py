@@ -123,6 +123,7 @@ def test_ac_120_a_driver_that_stays_busy_is_given_up_in_time(tmp_path: Path) -> 
         (errno.EFAULT, "could not reach our memory"),
         (errno.ENOTTY, "knows no such request"),
         (errno.ETIMEDOUT, "did not answer in time"),
+        (errno.EFBIG, "a quote larger than"),
     ],
 )
 def test_ac_120_a_driver_that_refuses_is_asked_once(tmp_path: Path, number: int, why: str) -> None:
