@@ -152,6 +152,11 @@ ASKED = {
         "a thousand requests at once",
         "as many as the device takes, then RATE_LIMIT; none answered for another nonce",
     ),
+    120: (
+        "a device that is busy, fails or hangs, or a driver that lost its key",
+        "UNAVAILABLE, asked again with pauses and to a bound; a lost key for good",
+    ),
+    121: ("another writer at a request's entry; a generation that never changes", "UNAVAILABLE, in time"),
     122: ("a device that returns another report than was asked for", "not sent"),
     123: ("no device", "nothing starts"),
     124: ("an environment that names another device, or the simulator", "refused"),

@@ -8,7 +8,6 @@ left behind is removed by the next.
 import errno
 import logging
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,7 +118,7 @@ class Entry:
 @contextmanager
 def new_entry(root: str = ROOT) -> Iterator[Entry]:
     """Make an entry that nobody else uses, and remove it whatever happens; raises DeviceError."""
-    path = f"{root}/{_PREFIX}-{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(8)}"
+    path = f"{root}/{_PREFIX}-{os.getpid()}-{_started(os.getpid())}-{os.urandom(8).hex()}"
     try:
         os.mkdir(path)  # noqa: PTH102 -- as everywhere here: calls that are the kernel's, by their names
     except OSError as error:
@@ -143,6 +142,7 @@ def remove_stale(root: str = ROOT) -> None:
 
 
 def _is_stale(name: str) -> bool:
+    # A process of another PID namespace looks dead from here: it loses an entry at most, notices, and asks again.
     prefix, *numbers = name.split("-")
     if prefix != _PREFIX or len(numbers) != 3 or not all(n.isascii() and n.isdigit() for n in numbers[:2]):  # noqa: PLR2004 -- process, start, and a random part
         return False

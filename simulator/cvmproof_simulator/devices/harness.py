@@ -139,13 +139,20 @@ class Devices:
             except Misuse as error:
                 ours.close()
                 raise ConnectionRefusedError(str(error)) from error
+            except BaseException:
+                ours.close()
+                raise
         return ours
 
     def join(self) -> socket.socket:
         """Give a connection of its own to the server."""
         ours, theirs = control.pair()
         with theirs:
-            self._ask("join", theirs.fileno())
+            try:
+                self._ask("join", theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
         return ours
 
     def _ask(self, line: str, *descriptors: int) -> str:

@@ -43,7 +43,7 @@ def main() -> None:
         with socket.socket(fileno=int(sys.argv[1])) as end:
             _set_up(plan, end)
             control.ask(end, "command", os.pidfd_open(os.getpid()))
-    except (CvmproofError, ConnectionError) as error:
+    except (CvmproofError, OSError) as error:
         _fail(f"Error: {error}", MISUSE)
     _become(plan.command)
 
@@ -93,6 +93,13 @@ def _enter() -> None:
     enter_mount_namespace()
 
 
+def _enter_alike() -> None:
+    if os.geteuid():
+        enter_user_namespace(become_root=False)
+    else:
+        enter_mount_namespace()
+
+
 def _through_fuse(plan: Plan, end: socket.socket) -> None:
     _enter()
     scratch = Scratch()
@@ -116,9 +123,9 @@ def _through_seccomp(plan: Plan, end: socket.socket, refused: str) -> None:
     if missing and (plan.must_have_all or not plan.devices):
         why = f": {refused}" if refused else ""
         raise Misuse(f"{', '.join(missing)} can be had through FUSE only{why}; {_HINT}")
-    if os.geteuid():
-        # In a namespace of one's own one may look into processes that don't let themselves be looked at.
-        _try(lambda: enter_user_namespace(become_root=False))
+    # Not to see anything else, but to be told from others by it. In a user namespace of one's own one may also look
+    # into processes that let nobody look into them.
+    _try(_enter_alike)
     _supervise(end, network=True, devices=True)
     _say(plan, plan.devices, "intercepted system calls")
     if missing and not plan.quiet:

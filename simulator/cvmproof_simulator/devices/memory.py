@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from cvmproof_simulator.devices.system_calls import read_memory, write_memory
 
-_ADDRESSES: Final = 1 << 47  # user space of x86-64 with four-level page tables
+_ADDRESSES: Final = 1 << 56  # more than any processor of today lets a process have
 LONGEST: Final = 1 << 20
 """Bytes that are moved at once; no interface here needs more."""
 

@@ -45,6 +45,7 @@ _RESPONSE_SIZE: Final = 4000
 _KEYS: Final = {0: None, 1: KeyKind.VCEK, 2: KeyKind.VLEK}
 _KEY_SELECTION: Final = 3
 _KNOWN_GUEST_FIELDS: Final = 0x3F
+_U32: Final = 0xFFFFFFFF
 _GARBAGE: Final = bytes.fromhex(VCEK.replace("-", "")) + struct.pack("<II", 0xFFFFFF00, 0xFFFFFF00) + bytes(ENTRY_SIZE)
 
 
@@ -171,9 +172,9 @@ class SevGuestDriver:
             faults.spend(milliseconds)
             self._lose_key(errno.ETIMEDOUT, VMM_BUSY << 32)
         if (code := faults.number(FaultKind.SEV_FIRMWARE)) is not None:
-            self._lose_key(errno.EIO, code & 0xFFFFFFFF)
+            self._lose_key(errno.EIO, code & _U32)
         if (code := faults.number(FaultKind.SEV_VMM)) is not None:
-            self._lose_key(errno.EIO, (code & 0xFFFFFFFF) << 32)
+            self._lose_key(errno.EIO, (code & _U32) << 32)
         if (number := faults.number(FaultKind.SEV_ERRNO)) is not None:
             if number == errno.EAGAIN:
                 raise Refused(number, 0)
@@ -203,9 +204,9 @@ class SevGuestDriver:
         data, vmpl = request.user_data, self._faults.number(FaultKind.SEV_VMPL)
         if self._faults.take(FaultKind.SEV_REPORT_DATA):
             data = hashlib.sha512(data).digest()
-        report = self.machine.report(data, vmpl=request.vmpl if vmpl is None else vmpl)
+        report = self.machine.report(data, vmpl=request.vmpl if vmpl is None else vmpl & _U32)
         size = self._faults.number(FaultKind.SEV_REPORT_SIZE)
-        stated = len(report) if size is None else size & 0xFFFFFFFF
+        stated = len(report) if size is None else size & _U32
         return Response(status=0, report=report[:stated], stated_size=stated)
 
     def _report_status(self, request: ReportRequest) -> int:

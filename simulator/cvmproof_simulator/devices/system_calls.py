@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from pathlib import Path
 from typing import Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -19,11 +20,8 @@ CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWUSER: Final = 0x10000000
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
-# Linux arch/x86/entry/syscalls/syscall_64.tbl.
-_PROCESS_VM_READV: Final = 310
-_PROCESS_VM_WRITEV: Final = 311
+# Linux arch/x86/entry/syscalls/syscall_64.tbl; the second has this number everywhere.
 _SECCOMP: Final = 317
-_PIDFD_OPEN: Final = 434
 _PIDFD_GETFD: Final = 438
 
 
@@ -74,31 +72,40 @@ def control(descriptor: int, request: int, argument: ctypes.Array[ctypes.c_char]
 def read_memory(pid: int, address: int, size: int) -> bytes:
     """process_vm_readv(2): the bytes of another process or thread; EFAULT where fewer can be read."""
     buffer = ctypes.create_string_buffer(size)
-    _move(_PROCESS_VM_READV, pid, buffer, address, size)
+    _move("process_vm_readv", pid, buffer, address, size)
     return buffer.raw
 
 
 def write_memory(pid: int, address: int, data: bytes) -> None:
     """process_vm_writev(2); EFAULT where fewer bytes can be written."""
-    _move(_PROCESS_VM_WRITEV, pid, ctypes.create_string_buffer(data, len(data)), address, len(data))
+    _move("process_vm_writev", pid, ctypes.create_string_buffer(data, len(data)), address, len(data))
 
 
-def take_descriptor(pid: int, number: int) -> int:
-    """pidfd_getfd(2): a descriptor of another process, in this one."""
-    process = _check(_libc.syscall(_PIDFD_OPEN, pid, 0))
+def take_descriptor(thread: int, number: int) -> int:
+    """pidfd_getfd(2): a descriptor of another thread's process, in this one."""
+    try:
+        process = os.pidfd_open(thread)
+    except OSError:  # no process has its number
+        process = os.pidfd_open(_process_of(thread))
     try:
         return _check(_libc.syscall(_PIDFD_GETFD, process, number, 0))
     finally:
         os.close(process)
 
 
-def _move(number: int, pid: int, buffer: ctypes.Array[ctypes.c_char], address: int, size: int) -> None:
+def _process_of(thread: int) -> int:
+    """Linux Documentation/filesystems/proc.rst, /proc/PID/status."""
+    words = Path(f"/proc/{thread}/status").read_text(encoding="utf-8", errors="replace").split()
+    return int(words[words.index("Tgid:") + 1])
+
+
+def _move(name: str, pid: int, buffer: ctypes.Array[ctypes.c_char], address: int, size: int) -> None:
     if not size:
         return
     here = _Iovec(ctypes.addressof(buffer), size)
     there = _Iovec(address, size)
     one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
-    moved = _check(_libc.syscall(number, pid, ctypes.byref(here), one, ctypes.byref(there), one, none))
+    moved = _check(getattr(_libc, name)(pid, ctypes.byref(here), one, ctypes.byref(there), one, none))
     if moved != size:
         # What was moved before the end of a mapping counts for nothing, as with the kernel's copy_from_user.
         raise OSError(14, os.strerror(14))

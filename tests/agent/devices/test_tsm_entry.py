@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cvmproof_agent.devices import tsm_entry
-from cvmproof_agent.devices.tsm_entry import new_entry, remove_stale
+from cvmproof_agent.devices.tsm_entry import Entry, new_entry, remove_stale
 from cvmproof_formats.errors import DeviceError
 
 RANDOM = "0123456789abcdef"
@@ -101,3 +101,54 @@ def test_ac_128_a_process_that_can_not_be_seen_is_not_dead_for_that(
         (tmp_path / f"cvmproof-{process}-1-{RANDOM}").mkdir()
     remove_stale(str(tmp_path))
     assert set(names(tmp_path)) == {f"cvmproof-{process}-1-{RANDOM}" for process in (1, os.getpid())}
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    """A folder of ordinary files: they do what configfs does while nothing goes wrong."""
+    (tmp_path / "inblob").touch()
+    return Entry(str(tmp_path))
+
+
+def test_what_is_written_is_written_whole(entry: Entry) -> None:
+    entry.write("inblob", b"abc")
+    assert entry.read("inblob", limit=3) == b"abc"
+
+
+def test_half_a_write_is_an_error(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "write", lambda *_: 2)
+    with pytest.raises(DeviceError, match="inblob: expected 3 bytes to be written, got 2"):
+        entry.write("inblob", b"abc")
+
+
+def test_a_write_that_fails_at_its_close_is_an_error(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def close(descriptor: int) -> None:
+        closing(descriptor)
+        raise OSError(errno.EIO, "no")
+
+    closing = os.close
+    monkeypatch.setattr(os, "close", close)
+    with pytest.raises(DeviceError, match=r"inblob: close: .*EIO") as caught:
+        entry.write("inblob", b"abc")
+    assert (caught.value.call, caught.value.errno) == ("close", errno.EIO)
+
+
+def test_an_attribute_that_is_not_there_says_so(entry: Entry) -> None:
+    assert not entry.has("outblob")
+    with pytest.raises(DeviceError, match=r"outblob: open: .*ENOENT") as caught:
+        entry.read("outblob", limit=1)
+    assert caught.value.call == "open"
+
+
+@pytest.mark.parametrize("text", ["", "-1\n", "1.0\n", "one\n", "0x1\n", "²\n"])
+def test_a_number_is_decimal(entry: Entry, text: str) -> None:
+    Path(entry.path, "generation").write_text(text, encoding="utf-8")
+    with pytest.raises(DeviceError, match="generation: expected a number"):
+        entry.number("generation")
+
+
+def test_no_more_is_read_than_may_be_there(entry: Entry) -> None:
+    Path(entry.path, "outblob").write_bytes(bytes(101))
+    assert len(entry.read("outblob", limit=101)) == 101
+    with pytest.raises(DeviceError, match="outblob: expected at most 100 bytes, got more"):
+        entry.read("outblob", limit=100)

@@ -92,7 +92,7 @@ def test_reserved_bytes_must_be_zero(serving: Serving) -> None:
     assert report(device(serving), rest=bytes(27) + b"\x01").status == 0x16
 
 
-def test_ac_120_certificates_are_asked_for_by_size_first(serving: Serving) -> None:
+def test_certificates_are_asked_for_by_size_first(serving: Serving) -> None:
     path = device(serving)
     for size in (0, PAGE):
         asked = ext_report(path, size)
@@ -166,9 +166,7 @@ def test_after_some_failures_the_key_is_still_there(serving: Serving, fault: str
         ("sev-key-wiped", errno.ENOTTY, 0xFF),
     ],
 )
-def test_ac_121_after_others_the_driver_has_wiped_its_key(
-    serving: Serving, fault: str, number: int, exitinfo2: int
-) -> None:
+def test_after_others_the_driver_has_wiped_its_key(serving: Serving, fault: str, number: int, exitinfo2: int) -> None:
     path = device(serving, faults=[f"{fault}*1"])
     failed = report(path)
     assert (failed.errno, failed.exitinfo2) == (number, exitinfo2)

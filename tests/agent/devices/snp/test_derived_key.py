@@ -12,7 +12,7 @@ from tests.agent.devices.emulated import as_root, emulated
 
 from cvmproof_agent.device import DeviceLost
 from cvmproof_agent.devices.node import Node
-from cvmproof_agent.devices.snp import abi
+from cvmproof_agent.devices.snp import abi, guest_request
 from cvmproof_agent.devices.snp import derived_key as module
 from cvmproof_agent.devices.snp.derived_key import KeyField, KeySelection, derived_key
 from cvmproof_formats.errors import DeviceError, Misuse
@@ -125,7 +125,7 @@ def test_ac_126_firmwares_own_key_stands_in_no_answer_error_or_log(
         if fails:
             response.data[0] = 0x27  # as if firmware had given both
 
-    asking = module.ask_once
+    asking = guest_request.ask_once
     monkeypatch.setattr(module, "ask_once", ask_once)
     said = ""
     with emulated(tmp_path) as devices, caplog.at_level(logging.DEBUG):

@@ -74,3 +74,19 @@ def test_whoever_may_not_extend_hears_who_may(tmp_path: Path) -> None:
         finally:
             os.seteuid(0)
         assert "run as root" in caught.value.hint
+
+
+@pytest.mark.parametrize("size", [0, 47, 49])
+def test_a_register_of_another_length_is_refused_before_it_is_extended(tmp_path: Path, size: int) -> None:
+    register = tmp_path / "rtmr2:sha384"
+    register.write_bytes(bytes(size))
+    with pytest.raises(DeviceError, match=f"rtmr2:sha384: expected 48 bytes, got {size}"):
+        extend(2, DIGEST, folder=str(tmp_path))
+    assert register.read_bytes() == bytes(size)
+
+
+def test_half_an_extension_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rtmr2:sha384").write_bytes(bytes(48))
+    monkeypatch.setattr(os, "write", lambda *_: 24)
+    with pytest.raises(DeviceError, match="expected 48 bytes to be written, got 24"):
+        extend(2, DIGEST, folder=str(tmp_path))
