@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,12 +53,10 @@ def say(path: Path, data: bytes, *, end: bool = True) -> bytes:
         peer.settimeout(SOON)
         peer.connect(str(path))
         received = b""
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it closes as soon as it has heard enough
             peer.sendall(data)
             if end:
                 peer.shutdown(socket.SHUT_WR)
             while part := peer.recv(65536):
                 received += part
-        except (ConnectionResetError, BrokenPipeError):  # it has hung up already
-            return received
         return received
