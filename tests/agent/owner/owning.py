@@ -52,13 +52,13 @@ def say(path: Path, data: bytes, *, end: bool = True) -> bytes:
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(SOON)
         peer.connect(str(path))
-        peer.sendall(data)
-        if end:
-            peer.shutdown(socket.SHUT_WR)
         received = b""
         try:
+            peer.sendall(data)
+            if end:
+                peer.shutdown(socket.SHUT_WR)
             while part := peer.recv(65536):
                 received += part
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):  # it has hung up already
             return received
         return received
