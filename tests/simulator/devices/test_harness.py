@@ -53,6 +53,13 @@ FUSE_USERS = (
 )
 
 
+@pytest.fixture(scope="module")
+def fuse() -> None:
+    """A command is launched through FUSE, which ordinary users can do for themselves where they may open it."""
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        lack("/dev/fuse is missing, or may not be opened")
+
+
 def number_of(request: pytest.FixtureRequest) -> int | None:
     """Who runs the program: whoever runs the tests, or an ordinary user where that is root."""
     return None if request.param == "root" else int(request.getfixturevalue("nobody"))
@@ -289,8 +296,6 @@ def test_a_plan_is_written_and_read() -> None:
     assert "/dev/sev-guest" in plan.hidden
 
 
-def test_fuse_is_tried_only_where_it_is_wanted() -> None:
-    if os.geteuid():
-        lack("only root may mount for everybody")
+def test_an_snp_guest_has_no_quoting_service() -> None:
     with Devices() as devices, pytest.raises(ConnectionRefusedError):
         devices.connect_to_the_quoting_service()
