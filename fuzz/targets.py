@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import cvmproof
 from cvmproof.policy.signed import claimed_statement, sign_policy
+from cvmproof_agent.owner import messages
+from cvmproof_agent.statement import NonceStatement
 from cvmproof_formats.binding import BindingKind, Role, Tee
-from cvmproof_formats.errors import CvmproofError
+from cvmproof_formats.errors import CvmproofError, DeviceError
 from cvmproof_formats.evidence import read_evidence, write_evidence
 from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_formats.pem import certificates
@@ -63,6 +65,11 @@ def qe_identity(data: bytes) -> object:
     return read_qe_identity(read_signed(data, QE_IDENTITY).body)
 
 
+def owner_answer(data: bytes) -> object:
+    """Read evidence as the device owner sends it to its front."""
+    return messages.read_evidence(data, NonceStatement(role=Role.SERVER, nonce=bytes(32)))
+
+
 TARGETS: dict[str, Callable[[bytes], object]] = {
     "appraise": appraise,
     "certificate": read_certificate,
@@ -71,6 +78,8 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "evaluation-numbers": read_evaluation_numbers,
     "event-log": read_event_log,
     "evidence": read_evidence,
+    "owner-answer": owner_answer,
+    "owner-request": messages.read_request,
     "pem": certificates,
     "policy": read_policy,
     "qe-identity": qe_identity,
@@ -97,7 +106,7 @@ def once(name: str) -> Callable[[bytes], None]:
 
 def seeds() -> tuple[bytes, ...]:
     """Inputs to begin with: what the simulator makes and an operator writes, for every target alike."""
-    return (*_of_a_guest(), *_of_a_td(), *_of_an_operator())
+    return (*_of_a_guest(), *_of_a_td(), *_of_an_operator(), *_of_an_owner())
 
 
 def _of_a_guest() -> tuple[bytes, ...]:
@@ -127,3 +136,9 @@ def _of_an_operator() -> tuple[bytes, ...]:
     policy = b'{"extends": "builtin:genuine", "revocation": "required"}'
     key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     return (policy, sign_policy(policy, private_key=key, cvm_id="one", serial=1, expires_at=AT))
+
+
+def _of_an_owner() -> tuple[bytes, ...]:
+    statement = NonceStatement(role=Role.SERVER, nonce=bytes(32))
+    asked = messages.write_request(messages.Attest(statement=statement, event_log=True))
+    return (asked, messages.write_answer(statement.labels(Tee.SEV_SNP)), messages.write_failure(DeviceError("busy")))

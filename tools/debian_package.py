@@ -27,7 +27,7 @@ DOCUMENTS: Final = PurePosixPath("usr/share/doc/cvmproof-agent")
 # Of our own, and of these what only makes sense outside a guest.
 PACKAGES: Final = ("agent/cvmproof_agent", "formats/cvmproof_formats", "protos/cvmproof_protos")
 OUTSIDE: Final = ("cvmproof_agent/simulated/",)
-# From wheels: a compiler's half of cffi that nothing here loads, and what only type checkers and compilers read.
+# From wheels: the half of cffi that makes C modules, and what only type checkers and compilers read.
 UNUSED: Final = ("cffi/", "pycparser/", "pycparser-", "grpc/beta/")
 UNREAD: Final = (".pyi", ".pyx", ".pxi", ".pxd", ".typed", ".h", "/RECORD", "/WHEEL", "/INSTALLER", "/top_level.txt")
 MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -61,9 +61,9 @@ def main() -> None:
             sys.exit(f"[deb] two builds of one commit differ: {first} and {second}")
         told.out.mkdir(parents=True, exist_ok=True)
         package = Path(shutil.copy(first, told.out))
-    write_sbom(package.with_suffix(".cdx.json"))
+    write_sbom(package, wheels)
     print(f"[deb] {package.stat().st_size} bytes")
-    print(f"[deb] {hashlib.sha256(package.read_bytes()).hexdigest()}  {package.name}")
+    print(f"[deb] {_sha256(package)['content']}  {package.name}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -196,16 +196,31 @@ def _settle(tree: Path, epoch: int) -> None:
     os.utime(tree, (epoch, epoch))
 
 
-def write_sbom(target: Path) -> None:
-    """Write a CycloneDX list of what the package brings along."""
-    command = Path(sys.executable).with_name("cyclonedx-py")
-    _run(str(command), "requirements", "--output-reproducible", "-o", str(target), str(LOCK))
-    listed = json.loads(target.read_bytes())
-    listed["components"] = [item for item in listed["components"] if f"{item['name']}/" not in UNUSED]
-    listed["metadata"]["component"] = {"type": "application", "name": "cvmproof-agent", "version": version()}
-    kept = {item["bom-ref"] for item in listed["components"]}
-    listed["dependencies"] = [item for item in listed.get("dependencies", []) if item["ref"] in kept]
-    target.write_text(json.dumps(listed, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+def write_sbom(package: Path, wheels: list[Path]) -> None:
+    """Write beside the package what it consists of, as CycloneDX 1.6: the very wheels, by name, version and hash."""
+    this = {"type": "application", "bom-ref": "cvmproof-agent", "name": "cvmproof-agent", "version": version()}
+    brought = [_component(wheel) for wheel in wheels if not wheel.name.startswith(UNUSED)]
+    listed = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": {**this, "hashes": [_sha256(package)]}},
+        "components": brought,
+        "dependencies": [{"ref": this["bom-ref"], "dependsOn": [item["bom-ref"] for item in brought]}],
+    }
+    package.with_suffix(".cdx.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+
+
+def _component(wheel: Path) -> dict[str, object]:
+    name, release = wheel.name.split("-")[:2]
+    purl = f"pkg:pypi/{name.replace('_', '-').lower()}@{release}"
+    described = {"type": "library", "bom-ref": purl, "name": name.replace("_", "-"), "version": release, "purl": purl}
+    return {**described, "hashes": [_sha256(wheel)]}
+
+
+def _sha256(path: Path) -> dict[str, str]:
+    return {"alg": "SHA-256", "content": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def version() -> str:

@@ -1,6 +1,7 @@
 """The guest's artefact: the agent and what it loads, nothing else, the same bytes wherever it is built."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -22,7 +23,9 @@ import sys; sys.path.insert(0, "tools")
 import debian_package as d
 from pathlib import Path
 wheels = sorted(Path(sys.argv[2]).glob("*.whl"))
-print(d.build(Path(sys.argv[1]), wheels, python=sys.argv[3], architecture="amd64", epoch=int(sys.argv[4])))
+package = d.build(Path(sys.argv[1]), wheels, python=sys.argv[3], architecture="amd64", epoch=int(sys.argv[4]))
+d.write_sbom(package, wheels)
+print(package)
 """
 
 
@@ -132,6 +135,18 @@ def test_of_others_it_has_what_the_lock_names_and_no_more(private: Path) -> None
     expected = {f"{name.replace('-', '_')}-{version}" for name, version in locked if name != "pycparser"}
     brought = {path.stem.lower() for path in private.glob("*.dist-info")}
     assert brought == expected | {"cvmproof-0.1.0"}
+
+
+def test_the_list_beside_it_names_the_package_and_the_wheels_by_their_hashes(package: Path) -> None:
+    listed = json.loads(package.with_suffix(".cdx.json").read_bytes())
+    (described,) = listed["metadata"]["component"]["hashes"]
+    assert described["content"] == hashlib.sha256(package.read_bytes()).hexdigest()
+    locked = (ROOT / "requirements" / "guest.lock").read_text()
+    names = re.findall(r"^([\w-]+)==([\w.]+)", locked, re.MULTILINE)
+    assert {item["purl"] for item in listed["components"]} == {
+        f"pkg:pypi/{name}@{version}" for name, version in names if name != "pycparser"
+    }
+    assert all(item["hashes"][0]["content"] in locked for item in listed["components"])
 
 
 def test_its_versions_are_those_that_everybody_tests_with() -> None:

@@ -43,9 +43,9 @@ class Program:
         except SystemExit as end:  # help or the version were asked for
             return int(end.code or ExitCode.DONE)
         except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-            return ExitCode.INTERNAL
+            return die_by(signal.SIGINT)
+        except BrokenPipeError:  # nobody reads on
+            return die_by(signal.SIGPIPE)
         except Exception as error:  # noqa: BLE001 -- our own bug, told as one
             _log.debug("where it happened", exc_info=error)
             bug = CvmproofError(f"a bug of cvmproof-agent: {type(error).__name__}", hint=_ISSUES)
@@ -80,6 +80,13 @@ class Program:
         module, _, function = self._lazy[name][0].partition(":")
         found: Command = getattr(import_module(module), function)
         return found
+
+
+def die_by(number: signal.Signals) -> int:
+    """End as a process does that such a signal ends, so that shells and pipes see what happened."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return ExitCode.INTERNAL
 
 
 def write_json(document: Mapping[str, object]) -> None:

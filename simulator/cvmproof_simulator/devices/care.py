@@ -16,7 +16,8 @@ class Care:
     def __init__(self) -> None:
         """None yet."""
         self._commands: list[int] = []
-        self._namespaces: set[tuple[str, str]] = set()
+        self._namespaces: set[tuple[str, int]] = set()
+        self._held: list[int] = []
         self._ended: set[Path] = set()
 
     def take(self, descriptor: int) -> str:
@@ -25,9 +26,11 @@ class Care:
         fields = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="utf-8").split()
         process = _PROC / fields[fields.index("Pid:") + 1]
         for kind in _KINDS:
-            found = _namespace(process, kind)
-            if found and found != _namespace(_PROC / "self", kind):
-                self._namespaces.add((kind, found))
+            if (found := _namespace(process, kind)) not in {0, _namespace(_PROC / "self", kind)}:
+                # While it is held its number is no other namespace's, whose processes are nobody's business here.
+                self._held.append(os.open(process / "ns" / kind, os.O_RDONLY | os.O_CLOEXEC))
+                if os.fstat(self._held[-1]).st_ino == found:
+                    self._namespaces.add((kind, found))
         return ""
 
     def end(self) -> None:
@@ -39,6 +42,8 @@ class Care:
         # What is being killed can still make others, so look until there are none.
         while self._namespaces and self._end_marked():
             pass
+        for descriptor in self._held:
+            os.close(descriptor)
 
     def _end_marked(self) -> bool:
         found = [process for process in _PROC.iterdir() if process.name.isdigit() and process not in self._ended]
@@ -48,14 +53,15 @@ class Care:
         return bool(ended)
 
 
-def _namespace(process: Path, kind: str) -> str:
+def _namespace(process: Path, kind: str) -> int:
+    """The number of a namespace; 0 where there is none to see."""
     try:
-        return str((process / "ns" / kind).readlink())
+        return (process / "ns" / kind).stat().st_ino
     except OSError:
-        return ""
+        return 0
 
 
-def _kill(process: Path, marks: set[tuple[str, str]]) -> bool:
+def _kill(process: Path, marks: set[tuple[str, int]]) -> bool:
     """Kill a process with one of these marks; says whether there was one to kill."""
     if not any(_namespace(process, kind) == mark for kind, mark in marks):
         return False

@@ -1,10 +1,11 @@
 """The program: help, versions, exit codes, and one JSON object whatever happens."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
-from tests.agent.cli.program import run
+from tests.agent.cli.program import COMMAND, clean, run
 
 from cvmproof_agent.cli.exit_code import ExitCode, exit_code_of
 from cvmproof_agent.cli.main import cli
@@ -91,3 +92,12 @@ def test_our_own_bug_ends_with_70_and_says_so(
     captured = capsys.readouterr()
     assert "a bug of cvmproof-agent: ZeroDivisionError" in captured.err
     assert '"category": "INTERNAL"' in captured.out
+
+
+def test_a_reader_that_went_away_ends_it_as_the_signal_does() -> None:
+    with subprocess.Popen([*COMMAND, "doctor"], env=clean(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(60) == -signal.SIGPIPE
+        assert process.stderr is not None
+        assert process.stderr.read() == b""

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,13 +52,11 @@ def say(path: Path, data: bytes, *, end: bool = True) -> bytes:
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(SOON)
         peer.connect(str(path))
-        peer.sendall(data)
-        if end:
-            peer.shutdown(socket.SHUT_WR)
         received = b""
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it closes as soon as it has heard enough
+            peer.sendall(data)
+            if end:
+                peer.shutdown(socket.SHUT_WR)
             while part := peer.recv(65536):
                 received += part
-        except ConnectionResetError:
-            return received
         return received

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.agent.machine import SOON, Client, FakeDevice, report_data, serving
+from tests.agent.machine import SOON, Client, FakeDevice, pinned, report_data, serving, unary
 from tests.agent.owner.owning import ME, NONCE, ONLY_A_NONCE, front, owning
 
 from cvmproof_agent import collect
@@ -61,6 +61,17 @@ def test_an_agent_serves_channel_bound_evidence_of_another_process(path: Path) -
     with owning(path, device), serving(front(path)) as agent, Client(agent.address) as asking:
         assert report_data(asking.ask(NONCE)) == asking.expected(NONCE)
     assert device.closed.is_set()
+
+
+def test_an_agent_whose_owner_lost_the_device_says_that_it_does_not_serve(path: Path) -> None:
+    def lose() -> None:
+        raise DeviceLost("the key is gone", errno=25)
+
+    with owning(path, FakeDevice(before=lose)), serving(front(path)) as agent:
+        with Client(agent.address) as asking:
+            assert asking.ask(NONCE).refusal.message == "the key is gone"
+        with pinned(agent) as channel:
+            assert unary(channel, "/grpc.health.v1.Health/Check")(b"") == b"\x08\x02"  # NOT_SERVING
 
 
 def test_evidence_for_a_file_can_be_had_of_it(path: Path) -> None:

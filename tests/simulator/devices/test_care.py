@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.simulator.devices.conftest import lack
 
@@ -43,6 +44,31 @@ def test_what_shares_the_commands_view_is_ended_too() -> None:
     # It can be read once the process has ended.
     assert select.select([held], [], [], 60)[0] == [held]
     os.close(held)
+
+
+def test_the_mark_of_a_command_that_is_gone_is_nobody_elses() -> None:
+    """The kernel gives the number of a namespace that is gone to the next one, whoever makes it."""
+    if os.geteuid():
+        lack("only root makes mount namespaces")
+    with subprocess.Popen([sys.executable, "-c", APART], stdout=subprocess.PIPE, text=True) as command:
+        assert command.stdout is not None
+        child = int(command.stdout.readline())
+        care = Care()
+        care.take(os.pidfd_open(command.pid))
+        ((kind, number),) = care._namespaces
+        for pid in (child, command.pid):
+            os.kill(pid, signal.SIGKILL)
+    (held,) = care._held
+    assert (kind, os.fstat(held).st_ino) == ("mnt", number)
+    later = []
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", APART], stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            child = int(other.stdout.readline())
+            later.append(Path(f"/proc/{other.pid}/ns/mnt").stat().st_ino)
+            os.kill(child, signal.SIGKILL)
+    assert number not in later
+    care.end()
 
 
 def test_a_command_that_has_ended_by_itself_is_no_trouble() -> None:
