@@ -22,8 +22,6 @@ MODULES: Final = (
     "drivers/net/net_failover.ko.xz",
     "net/core/failover.ko.xz",
     "net/vmw_vsock",
-    "arch/x86/crypto",
-    "drivers/char/hw_random",
 )
 """The kernel's own that the machine needs, below /lib/modules/RELEASE/kernel."""
 _ENABLED = ("systemd-networkd.service", "cvmproof-boot-relay.service", "cvmproof-boot-control.service")
