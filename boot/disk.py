@@ -93,7 +93,7 @@ def _add_services(system: Path) -> None:
 def _install(system: Path, packages: Sequence[Path]) -> None:
     for package in packages:
         shutil.copy(package, system / "tmp")
-        _inside(system, "apt-get", "install", "--yes", "--no-download", f"/tmp/{package.name}")  # noqa: S108 -- a path in the guest
+        _inside(system, "apt-get", "install", "--yes", "-o", "Dpkg::Use-Pty=0", f"/tmp/{package.name}")  # noqa: S108 -- a path in the guest
         (system / "tmp" / package.name).unlink()
 
 

@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="quick",
         help="quick: one bit of each byte, a few kills; full, minutes: every bit, 200 kills, 10,000 channels",
     )
+    parser.addoption("--boot", metavar="PACKAGE", help="boot virtual machines with the agent's Debian package, as root")
 
 
 def pytest_configure(config: pytest.Config) -> None:

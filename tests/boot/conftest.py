@@ -1,0 +1,80 @@
+"""Two virtual machines for all tests of this folder: one that is an SNP guest, one that is a TD."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+
+import pytest
+from boot.cached import BUILD
+from boot.debian import debian
+from boot.disk import disk
+from boot.kernel_module import kernel_module
+from boot.transcript import Transcript, write_page
+from boot.virtual_machine import VirtualMachine
+from tests.boot.guest import PSP, TD, Guest, prepare
+
+from cvmproof_formats.binding import Tee
+from cvmproof_simulator.guest_requests.listener import GuestListener
+from cvmproof_simulator.guest_requests.machine import SnpMachine, TdxMachine
+
+TOOLS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "gcc": "gcc",
+    "make": "make",
+}
+MACHINES = {Tee.SEV_SNP: SnpMachine(psp=PSP), Tee.TDX: TdxMachine(td=TD)}
+INTRODUCTION = """
+# Booted: a real kernel, systemd, the Debian package
+
+What `make boot-test` printed. Two virtual machines under qemu's interpreter (no KVM, no confidential hardware), Debian's
+own kernel, the package installed by apt-get; the kernel's devices are served by a module of ours that hands each request
+to the SIMULATED processor outside of the virtual machine. Outputs longer than 45 lines have lost their middle.
+"""
+
+
+@pytest.fixture(scope="session")
+def package(pytestconfig: pytest.Config) -> Path:
+    """The agent's Debian package; without it or what booting it takes, tests skip."""
+    path: str | None = pytestconfig.getoption("--boot")
+    if path is None:
+        pytest.skip("boots two virtual machines, minutes: asked for by  make boot-test")
+    for name, debian_package in TOOLS.items():
+        if which(name) is None:
+            pytest.fail(f"{name} is not installed: apt-get install {debian_package}")
+    if os.geteuid():
+        pytest.fail("a root file system belongs to root: run  make boot-test  as root")
+    return Path(path).resolve(strict=True)
+
+
+@pytest.fixture(scope="session")
+def guests(package: Path) -> Iterator[Mapping[Tee, Guest]]:
+    """Both of them, started at once; what they showed is a page afterwards."""
+    system = debian()
+    image = disk(system, kernel_module(system), [package])
+    with ExitStack() as running:
+        found = {}
+        for tee, answers in MACHINES.items():
+            # Paths of sockets are at most 107 bytes long, which a test's own folder easily exceeds.
+            folder = Path(running.enter_context(TemporaryDirectory(prefix="cvmproof-boot-")))
+            prepare(folder, tee)
+            simulator = running.enter_context(GuestListener(answers, folder / "processor"))
+            name = "snp" if tee is Tee.SEV_SNP else "tdx"
+            machine = VirtualMachine(debian=system, disk=image, tee=name, answering=folder / "processor", folder=folder)
+            running.enter_context(machine)
+            transcript = Transcript(title=tee.value)
+            found[tee] = Guest(tee=tee, machine=machine, simulator=simulator, folder=folder, transcript=transcript)
+        yield found
+    write_page(BUILD / "boot-test.md", INTRODUCTION, [guest.transcript for guest in found.values()])
+
+
+@pytest.fixture(params=list(Tee), ids=["snp", "tdx"])
+def guest(request: pytest.FixtureRequest, guests: Mapping[Tee, Guest]) -> Guest:
+    """One of them, with its agent serving."""
+    chosen: Guest = guests[request.param]
+    chosen.wait_until_serving()
+    return chosen

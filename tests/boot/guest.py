@@ -1,0 +1,124 @@
+"""One booted virtual machine, the simulator's side of it, and what its users on the host do."""
+
+import json
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from boot.transcript import Transcript
+from boot.virtual_machine import VirtualMachine
+
+from cvmproof_formats.binding import Tee
+from cvmproof_formats.snp.product import ProductLine
+from cvmproof_simulator.evidence import collateral_files, list_issued
+from cvmproof_simulator.guest_requests.listener import GuestListener
+from cvmproof_simulator.program import command_of, environment
+from cvmproof_simulator.psp import SIMULATED_MEASUREMENT, SoftwarePsp
+from cvmproof_simulator.tdx.collateral import Collateral
+from cvmproof_simulator.tdx.td import SIMULATED_MRTD, SoftwareTd
+
+PSP, TD = SoftwarePsp(ProductLine.GENOA), SoftwareTd()
+STARTING = 240.0  # seconds from power-on to an agent that is ready: two machines on a slow processor
+VERIFYING = 120.0  # seconds for one verdict
+AGENT, OWNER = "cvmproof-agent.service", "cvmproof-device.service"
+ENTRIES = "/sys/kernel/config/tsm/report"
+_SOFTWARE = {Tee.SEV_SNP: ("snp", "measurements", SIMULATED_MEASUREMENT), Tee.TDX: ("tdx", "mr_tds", SIMULATED_MRTD)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What `cvmproof connect --json` came to."""
+
+    exit_code: int
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """One virtual machine; commands in it run as root."""
+
+    tee: Tee
+    machine: VirtualMachine
+    simulator: GuestListener
+    folder: Path
+    """Of its policies and collateral, on the host."""
+    transcript: Transcript
+
+    @property
+    def node(self) -> str:
+        """Its device for ioctls."""
+        return "/dev/sev-guest" if self.tee is Tee.SEV_SNP else "/dev/tdx_guest"
+
+    def show(self, command: str, *, seconds: float = 60.0) -> str:
+        """Run a command and note it down with its output, whatever its exit code is."""
+        output = self.machine.run(command, seconds=seconds).output
+        self.transcript.add(command, output)
+        return output
+
+    def ask(self, command: str, *, seconds: float = 60.0) -> str:
+        """Run a command that succeeds, and give its output."""
+        done = self.machine.run(command, seconds=seconds)
+        assert done.exit_code == 0, f"{command}: {done.output}"
+        return done.output.strip()
+
+    def wait_until_serving(self) -> None:
+        """Wait until systemd was told READY, and the port on the host leads to somebody."""
+        self.machine.wait_for(f"systemctl is-active {AGENT}", seconds=STARTING)
+        host, port = self.machine.url.removeprefix("https://").split(":")
+        until = time.monotonic() + STARTING
+        while True:
+            try:
+                socket.create_connection((host, int(port)), timeout=5).close()
+            except OSError:
+                assert time.monotonic() < until
+                time.sleep(0.5)
+            else:
+                return
+
+    def connect(self, policy: str) -> Verdict:
+        """Run `cvmproof connect` against it, with one of the two policies, and note it down."""
+        words = ("connect", self.machine.url, "--policy", policy, "--trust", "simulated", "--offline")
+        words = (*words, "--collateral", "collateral", "--json")
+        done = subprocess.run(
+            [*command_of("cvmproof"), *words],
+            check=False,
+            cwd=self.folder,
+            env=environment(color=False),
+            capture_output=True,
+            timeout=VERIFYING,
+            encoding="utf-8",
+        )
+        document = json.loads(done.stdout)
+        self.transcript.add(f"cvmproof {' '.join(words)}", f"{summary(document)}\n{done.stderr}exit {done.returncode}")
+        return Verdict(exit_code=done.returncode, document=document)
+
+
+def summary(document: dict[str, Any]) -> str:
+    """The lines of a result that this test is about."""
+    if "error" in document:
+        return json.dumps(document["error"])
+    names = ("verdict", "assurance", "simulated", "tee")
+    failed = [f"{check['id']}: {check['outcome']}" for check in document["checks"] if check["outcome"] == "fail"]
+    lines = [f"{name}: {document[name]}" for name in names]
+    return "\n".join([*lines, f"checks: {len(document['checks'])}", *failed])
+
+
+def prepare(folder: Path, tee: Tee) -> None:
+    """Write what its users have: two policies, one about other software, and the vendor's collateral."""
+    table, name, software = _SOFTWARE[tee]
+    for file, value in (("image.toml", software), ("other.toml", bytes(len(software)))):
+        text = f'extends = "builtin:recommended"\n\n[{table}]\n{name} = ["{value.hex()}"]\n'
+        (folder / file).write_text(text, "utf-8")
+    now = datetime.now(UTC)
+    files = (
+        collateral_files(PSP, now)
+        if tee is Tee.SEV_SNP
+        else Collateral.of(TD.platform, list_issued(now)).files
+    )
+    (folder / "collateral").mkdir()
+    for file, data in files.items():
+        (folder / "collateral" / file).write_bytes(data)
