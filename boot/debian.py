@@ -64,7 +64,7 @@ def _download(folder: Path) -> None:
     packages = folder / "packages"
     packages.mkdir()
     hooks = (
-        f"--customize-hook=sh {_HOOK} \"$1\" {KERNEL}",
+        f'--customize-hook=sh {_HOOK} "$1" {KERNEL}',
         f"--customize-hook=sync-out /kernel {packages}",
         '--customize-hook=rm -r "$1/kernel"',
     )

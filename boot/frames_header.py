@@ -1,4 +1,4 @@
-"""The kernel module's C header of the frames, written from the tables that the host's side reads and writes them with."""
+"""The kernel module's C header of the frames, written from the tables that the host's side uses."""
 
 from collections.abc import Iterator
 

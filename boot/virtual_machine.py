@@ -40,7 +40,7 @@ class VirtualMachine:
     """A machine while its context lasts: `url` is its agent's, `console` what its kernel wrote."""
 
     def __init__(self, *, debian: Debian, disk: Path, tee: str, answering: Path, folder: Path) -> None:
-        """Take the disk, `snp` or `tdx`, the socket where the simulator answers, and a folder for sockets and console."""
+        """Take the disk, snp or tdx, the socket where the simulator answers, and a folder for sockets and console."""
         self._folder = folder
         self._port = _free_port()
         self._command = _command(debian, disk, tee, answering, folder, self._port)

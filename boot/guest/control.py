@@ -1,6 +1,6 @@
 """Runs what the test on the host says, as root: one JSON object a line, in and out.
 
-    {"command": "systemctl status cvmproof-agent", "timeout": 30}          {"exit": 0, "output": "..."}
+{"command": "systemctl status cvmproof-agent", "timeout": 30}          {"exit": 0, "output": "..."}
 """
 
 import json

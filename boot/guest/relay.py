@@ -13,23 +13,23 @@ import time
 BACKEND = "/dev/cvmproof-backend"
 PORT = "/dev/virtio-ports/org.cvmproof.processor"
 PIECE = 64 * 1024  # bytes: no request is longer, and the device gives a request whole
+PAUSE = 0.1  # seconds
 
 
 def main() -> None:
     """Wait for the host, and only then be the backend: without one, the kernel refuses at once and nobody waits."""
-    port = os.open(PORT, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    port = open_port(PORT)
     while is_hung_up(port):
-        time.sleep(0.1)
+        time.sleep(PAUSE)
     backend = os.open(BACKEND, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     tell_systemd(b"READY=1")
-    poll = select.poll()
-    poll.register(port, select.POLLIN)
-    poll.register(backend, select.POLLIN)
-    while True:
-        for which, events in poll.poll():
-            if events & (select.POLLHUP | select.POLLERR):
-                sys.exit(f"{PORT if which == port else BACKEND} is gone")
-            carry(which, backend if which == port else port)
+    carry_all(port, backend)
+    sys.exit("one end is gone")
+
+
+def open_port(path: str) -> int:
+    """Open a port that leads to the host."""
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def is_hung_up(port: int) -> bool:
@@ -39,19 +39,31 @@ def is_hung_up(port: int) -> bool:
     return bool(poll.poll(0))
 
 
-def carry(source: int, target: int) -> None:
-    """Move what is there."""
+def carry_all(one: int, other: int) -> None:
+    """Carry everything both ways until either end is gone; both are descriptors that don't block."""
+    poll = select.poll()
+    poll.register(one, select.POLLIN)
+    poll.register(other, select.POLLIN)
+    while True:
+        for which, events in poll.poll():
+            is_gone = not carry(which, other if which == one else one) if events & select.POLLIN else True
+            if is_gone:
+                return
+
+
+def carry(source: int, target: int) -> bool:
+    """Move what is there; False where there will be nothing any more."""
     try:
         data = os.read(source, PIECE)
     except BlockingIOError:
-        return
-    if not data:
-        sys.exit("the host closed its end")
-    while data:
+        return True
+    left = data
+    while left:
         try:
-            data = data[os.write(target, data) :]
+            left = left[os.write(target, left) :]
         except BlockingIOError:
             wait_writable(target)
+    return bool(data)
 
 
 def wait_writable(target: int) -> None:

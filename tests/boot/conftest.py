@@ -14,11 +14,12 @@ from boot.disk import disk
 from boot.kernel_module import kernel_module
 from boot.transcript import Transcript, write_page
 from boot.virtual_machine import VirtualMachine
-from tests.boot.guest import PSP, TD, Guest, prepare
+from tests.boot.guest import Guest, prepare
 
 from cvmproof_formats.binding import Tee
+from cvmproof_simulator.guest_requests.answering import answers_of
 from cvmproof_simulator.guest_requests.listener import GuestListener
-from cvmproof_simulator.guest_requests.machine import SnpMachine, TdxMachine
+from cvmproof_simulator.machines.described import read_machine
 
 TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -27,22 +28,32 @@ TOOLS = {
     "gcc": "gcc",
     "make": "make",
 }
-MACHINES = {Tee.SEV_SNP: SnpMachine(psp=PSP), Tee.TDX: TdxMachine(td=TD)}
+BOOTING = "test_boot.py"
+MACHINES = {Tee.SEV_SNP: "snp", Tee.TDX: "tdx"}
 INTRODUCTION = """
 # Booted: a real kernel, systemd, the Debian package
 
-What `make boot-test` printed. Two virtual machines under qemu's interpreter (no KVM, no confidential hardware), Debian's
-own kernel, the package installed by apt-get; the kernel's devices are served by a module of ours that hands each request
-to the SIMULATED processor outside of the virtual machine. Outputs longer than 45 lines have lost their middle.
+What `make boot-test` showed: two virtual machines under qemu's interpreter (no KVM, no confidential hardware), with
+Debian's own kernel and the package installed by apt-get. The kernel's devices are those of a module of ours that hands
+each request to the SIMULATED processor outside of the virtual machine. Long outputs have lost their middle.
 """
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the machines alone unless they are asked for."""
+    return True if collection_path.name == BOOTING and config.getoption("--boot") is None else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say so in one line."""
+    if config.getoption("--boot") is None:
+        terminalreporter.write_line("virtual machines were not booted: make boot-test, as root, takes minutes")
 
 
 @pytest.fixture(scope="session")
 def package(pytestconfig: pytest.Config) -> Path:
-    """The agent's Debian package; without it or what booting it takes, tests skip."""
-    path: str | None = pytestconfig.getoption("--boot")
-    if path is None:
-        pytest.skip("boots two virtual machines, minutes: asked for by  make boot-test")
+    """The agent's Debian package; fails where something that booting it takes is missing."""
+    path: str = pytestconfig.getoption("--boot")
     for name, debian_package in TOOLS.items():
         if which(name) is None:
             pytest.fail(f"{name} is not installed: apt-get install {debian_package}")
@@ -58,12 +69,11 @@ def guests(package: Path) -> Iterator[Mapping[Tee, Guest]]:
     image = disk(system, kernel_module(system), [package])
     with ExitStack() as running:
         found = {}
-        for tee, answers in MACHINES.items():
+        for tee, name in MACHINES.items():
             # Paths of sockets are at most 107 bytes long, which a test's own folder easily exceeds.
             folder = Path(running.enter_context(TemporaryDirectory(prefix="cvmproof-boot-")))
             prepare(folder, tee)
-            simulator = running.enter_context(GuestListener(answers, folder / "processor"))
-            name = "snp" if tee is Tee.SEV_SNP else "tdx"
+            simulator = running.enter_context(GuestListener(answers_of(read_machine(name)), folder / "processor"))
             machine = VirtualMachine(debian=system, disk=image, tee=name, answering=folder / "processor", folder=folder)
             running.enter_context(machine)
             transcript = Transcript(title=tee.value)

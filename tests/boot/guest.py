@@ -26,6 +26,7 @@ STARTING = 240.0  # seconds from power-on to an agent that is ready: two machine
 VERIFYING = 120.0  # seconds for one verdict
 AGENT, OWNER = "cvmproof-agent.service", "cvmproof-device.service"
 ENTRIES = "/sys/kernel/config/tsm/report"
+_OFFLINE = ("--collateral", "collateral", "--offline")
 _SOFTWARE = {Tee.SEV_SNP: ("snp", "measurements", SIMULATED_MEASUREMENT), Tee.TDX: ("tdx", "mr_tds", SIMULATED_MRTD)}
 
 
@@ -81,8 +82,7 @@ class Guest:
 
     def connect(self, policy: str) -> Verdict:
         """Run `cvmproof connect` against it, with one of the two policies, and note it down."""
-        words = ("connect", self.machine.url, "--policy", policy, "--trust", "simulated", "--offline")
-        words = (*words, "--collateral", "collateral", "--json")
+        words = ("connect", self.machine.url, "--policy", policy, "--trust", "simulated", *_OFFLINE, "--json")
         done = subprocess.run(
             [*command_of("cvmproof"), *words],
             check=False,
@@ -114,11 +114,7 @@ def prepare(folder: Path, tee: Tee) -> None:
         text = f'extends = "builtin:recommended"\n\n[{table}]\n{name} = ["{value.hex()}"]\n'
         (folder / file).write_text(text, "utf-8")
     now = datetime.now(UTC)
-    files = (
-        collateral_files(PSP, now)
-        if tee is Tee.SEV_SNP
-        else Collateral.of(TD.platform, list_issued(now)).files
-    )
+    files = collateral_files(PSP, now) if tee is Tee.SEV_SNP else Collateral.of(TD.platform, list_issued(now)).files
     (folder / "collateral").mkdir()
     for file, data in files.items():
         (folder / "collateral" / file).write_bytes(data)

@@ -3,17 +3,11 @@
 What is between is real: the kernel's system calls and configfs, systemd, udev, TLS; what signs is the simulator.
 """
 
-import json
-import re
-
-import grpc
-import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tests.boot.guest import AGENT, ENTRIES, OWNER, VERIFYING, Guest
+from tests.boot.guest import ENTRIES, VERIFYING, Guest
 
 import cvmproof
 from cvmproof_formats.binding import Tee
-from cvmproof_simulator.guest_requests.frames import Kind
 
 ACCEPTED, REJECTED = 0, 3
 
@@ -44,9 +38,11 @@ def test_a_policy_that_wants_other_software_refuses_it(guest: Guest) -> None:
 
 def test_over_the_attested_channel_it_says_that_it_serves(guest: Guest) -> None:
     policy = cvmproof.read_policy((guest.folder / "image.toml").read_bytes(), name="image.toml")
-    store = cvmproof.CollateralStore(guest.folder / "collateral")
     trust = cvmproof.TrustRoots.simulated()
-    with cvmproof.connect(guest.machine.url, policies=[policy], trust=trust, collateral=store) as attested:
+    store = cvmproof.CollateralStore(folder=guest.folder / "collateral", trust=trust)
+    with cvmproof.connect(
+        guest.machine.url, policies=[policy], trust=trust, collateral=store, offline=True
+    ) as attested:
         stub = health_pb2_grpc.HealthStub(attested.channel)
         answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=VERIFYING)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING

@@ -2,8 +2,8 @@
 
     request = RequestHead, then `size` bytes          answer = AnswerHead, then `size` bytes
 
-One request is out at a time, and an answer repeats its number. Our own protocol: it crosses a virtio-serial port between
-a test's virtual machine and the simulator, nothing else.
+One request is out at a time, and an answer repeats its number. Our own protocol: it crosses a virtio-serial port
+between a test's virtual machine and the simulator, nothing else.
 """
 
 from enum import IntEnum

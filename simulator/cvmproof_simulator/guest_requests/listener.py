@@ -1,6 +1,6 @@
 """Answers one virtual machine's requests at a unix socket, to which its virtio-serial port leads.
 
-    with GuestListener(SnpMachine(psp=psp), path):          qemu -chardev socket,path=PATH,reconnect=1
+    with GuestListener(answers_of(read_machine("snp")), path):          qemu -chardev socket,path=PATH,reconnect=1
 
 One connection at a time. The guest is untrusted: a frame that is not exactly as declared ends the connection, and a
 frame that stops half-way does after ten seconds.
@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from typing import Final, Self
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_simulator.guest_requests.answering import Answers, Reply
 from cvmproof_simulator.guest_requests.frames import (
     ANSWER_MAGIC,
     ANSWER_MAX,
@@ -23,7 +24,6 @@ from cvmproof_simulator.guest_requests.frames import (
     Kind,
     RequestHead,
 )
-from cvmproof_simulator.guest_requests.machine import Machine, Reply
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ _ENDING: Final = 5.0  # seconds for the thread to end
 class GuestListener:
     """Listens while its context lasts; the socket is gone afterwards."""
 
-    def __init__(self, machine: Machine, path: Path) -> None:
-        """Answer as `machine` does, at `path`."""
-        self._machine, self._path = machine, path
+    def __init__(self, answers: Answers, path: Path) -> None:
+        """Listen at `path`, where nothing may be yet."""
+        self._answers, self._path = answers, path
         self._lock, self._stopped = Lock(), False
         self._connection: socket.socket | None = None
         self._listening = socket.socket(socket.AF_UNIX)
@@ -92,7 +92,7 @@ class GuestListener:
         connection.settimeout(_PATIENCE)
         head = RequestHead.parse(first + _read(connection, RequestHead.layout_size - 1))
         kind = _require(head)
-        reply = self._machine.answer(kind, _read(connection, head.size))
+        reply = self._answers.answer(kind, _read(connection, head.size))
         connection.sendall(build_answer(head, reply))
         self._answered[kind] = self.answered(kind) + 1
         return True

@@ -1,14 +1,14 @@
-"""What a SIMULATED machine answers to its guest's kernel, in the places of firmware and hypervisor.
+"""What a guest's kernel is answered, in the places of firmware and hypervisor.
 
-    SnpMachine(psp=SoftwarePsp(ProductLine.GENOA))          reports, with the chip's certificates as its host has them
-    TdxMachine(td=SoftwareTd())                             TDREPORTs, and quotes of those that it made itself
+    SnpAnswers(machine=SnpMachine(psp=...))       reports, with the chip's certificates as its host has them
+    TdxAnswers(machine=TdxMachine(td=...))        TDREPORTs, and quotes of those that this machine made
 
-What a guest asks is untrusted: a question that makes no sense is answered by the status or error that a real machine has
-for it, and nothing raises.
+What a guest asks is untrusted: a question that makes no sense gets the status or error that a real machine has for it,
+and nothing raises.
 """
 
 import errno
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cvmproof_formats.errors import Malformed
@@ -16,8 +16,9 @@ from cvmproof_formats.snp.certificate_table import ARK, ASK, VCEK, VLEK, TableEn
 from cvmproof_formats.snp.product import KeyKind
 from cvmproof_formats.tdx.tdreport import read_tdreport
 from cvmproof_simulator.guest_requests.frames import PAGE, Kind, ReportRequest, SnpQuestion
-from cvmproof_simulator.psp import ReportFields, SoftwarePsp
-from cvmproof_simulator.tdx.td import SoftwareTd
+from cvmproof_simulator.machines.described import Machine
+from cvmproof_simulator.machines.snp import SnpMachine
+from cvmproof_simulator.machines.tdx import TdxMachine
 
 LOWEST_PRIVILEGE: Final = 3
 """VMPLs are 0 to 3; AMD 56860, MSG_REPORT_REQ."""
@@ -39,20 +40,18 @@ class Reply:
     certificate_pages: int = 0
 
 
-class Machine(Protocol):
-    """Whatever answers a guest."""
+class Answers(Protocol):
+    """Whatever answers a guest's kernel."""
 
     def answer(self, kind: Kind, question: bytes) -> Reply:
         """Answer a question of the size that its kind has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnpMachine:
-    """A SIMULATED chip with one guest, and the host around them."""
+class SnpAnswers:
+    """A chip and the host around it."""
 
-    psp: SoftwarePsp
-    fields: ReportFields = field(default_factory=ReportFields)
-    """What its reports say other than an ordinary guest's."""
+    machine: SnpMachine
 
     def answer(self, kind: Kind, question: bytes) -> Reply:
         """Answer SNP's two kinds; EOPNOTSUPP for others."""
@@ -70,8 +69,9 @@ class SnpMachine:
 
     def certificate_table(self) -> bytes:
         """The table that the host hands out: endorsement certificate, ASK or ASVK, ARK."""
-        leaf = VCEK if self.psp.key is KeyKind.VCEK else VLEK
-        named = zip((leaf, ASK, ARK), self.psp.certificates(), strict=True)
+        psp = self.machine.psp
+        leaf = VCEK if psp.key is KeyKind.VCEK else VLEK
+        named = zip((leaf, ASK, ARK), psp.certificates(), strict=True)
         return build_certificate_table(tuple(TableEntry(guid=guid, data=data) for guid, data in named))
 
     def _respond(self, request: bytes) -> bytes:
@@ -80,23 +80,22 @@ class SnpMachine:
             asked = ReportRequest.parse(request)
         except Malformed:
             return _response(INVALID_PARAMETER)
-        if asked.vmpl > LOWEST_PRIVILEGE:
+        # A guest may ask for its own level and for less privileged ones, which have the higher numbers.
+        if not self.machine.vmpl <= asked.vmpl <= LOWEST_PRIVILEGE:
             return _response(INVALID_PARAMETER)
-        return _response(0, self.psp.report(asked.user_data, **{"vmpl": asked.vmpl, **self.fields}))
+        return _response(0, self.machine.report(asked.user_data, vmpl=asked.vmpl))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TdxMachine:
-    """A SIMULATED TD, its module and its quoting enclave."""
+class TdxAnswers:
+    """A TD's module and its quoting enclave."""
 
-    td: SoftwareTd
-    version: int = 4
-    """Of its quotes."""
+    machine: TdxMachine
 
     def answer(self, kind: Kind, question: bytes) -> Reply:
         """Answer TDX's two kinds; EOPNOTSUPP for others, EIO for a TDREPORT that this machine did not make."""
         if kind is Kind.TDREPORT:
-            return Reply(payload=self.td.tdreport(question))
+            return Reply(payload=self.machine.tdreport(question))
         if kind is Kind.QUOTE:
             return self._quote(question)
         return Reply(error=errno.EOPNOTSUPP)
@@ -106,10 +105,15 @@ class TdxMachine:
             report_data = read_tdreport(tdreport).mac.report_data
         except Malformed:
             return Reply(error=errno.EIO)
-        # A processor's MAC tells its own reports from others; here its own can be made again.
-        if tdreport != self.td.tdreport(report_data):
+        # A processor tells its own reports from others by their MAC; here its own can be made again.
+        if tdreport != self.machine.tdreport(report_data):
             return Reply(error=errno.EIO)
-        return Reply(payload=self.td.quote(report_data, version=self.version))
+        return Reply(payload=self.machine.quote(report_data))
+
+
+def answers_of(machine: Machine) -> Answers:
+    """Answer as a machine of either kind does."""
+    return SnpAnswers(machine=machine) if isinstance(machine, SnpMachine) else TdxAnswers(machine=machine)
 
 
 def _response(status: int, report: bytes = b"") -> bytes:
