@@ -24,7 +24,12 @@ MODULES: Final = (
     "net/vmw_vsock",
 )
 """The kernel's own that the machine needs, below /lib/modules/RELEASE/kernel."""
-_ENABLED = ("systemd-networkd.service", "cvmproof-boot-relay.service", "cvmproof-boot-control.service")
+_ENABLED = (
+    "systemd-networkd.service",
+    "cvmproof-boot-relay.service",
+    "cvmproof-boot-quotes.service",
+    "cvmproof-boot-control.service",
+)
 _MASKED = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -76,8 +81,8 @@ def _add_modules(system: Path, debian: Debian, module: Path) -> None:
 
 
 def _add_services(system: Path) -> None:
-    programs = system / "usr" / "lib" / "cvmproof-boot"
-    programs.mkdir()
+    programs = system / "usr" / "lib" / "cvmproof-boot" / "boot" / "guest"
+    programs.mkdir(parents=True)
     for name in ("relay.py", "quotes.py", "control.py"):
         shutil.copy(GUEST / name, programs)
     shutil.copytree(GUEST / "units", system / "etc" / "systemd" / "system", dirs_exist_ok=True)

@@ -1,6 +1,6 @@
 """One virtual machine under qemu's own interpreter (TCG), so that no KVM is needed: slow, and a real kernel.
 
-    with VirtualMachine(debian=debian, disk=disk, tee="snp", answering=path, folder=folder) as machine:
+    with VirtualMachine(debian=debian, disk=disk, tee="snp", folder=folder) as machine:
         machine.wait_for("systemctl is-active cvmproof-agent", seconds=120)
         machine.run("journalctl ...").output
 
@@ -21,6 +21,8 @@ from boot.debian import Debian
 from cvmproof_formats.errors import EndpointError
 
 GUEST_PORT: Final = 8443
+PORTS: Final = ("processor", "quotes")
+"""Where the simulator listens, in the folder of a machine: for the kernel's requests, and for quotes over vsock."""
 MEMORY: Final = 768
 """MiB."""
 _ENDING: Final = 10.0  # seconds from being asked to end to being ended
@@ -39,11 +41,11 @@ class Done:
 class VirtualMachine:
     """A machine while its context lasts: `url` is its agent's, `console` what its kernel wrote."""
 
-    def __init__(self, *, debian: Debian, disk: Path, tee: str, answering: Path, folder: Path) -> None:
-        """Take the disk, snp or tdx, the socket where the simulator answers, and a folder for sockets and console."""
+    def __init__(self, *, debian: Debian, disk: Path, tee: str, folder: Path) -> None:
+        """Take the disk, snp or tdx, and a folder: its console comes into it, and the sockets PORTS are there."""
         self._folder = folder
         self._port = _free_port()
-        self._command = _command(debian, disk, tee, answering, folder, self._port)
+        self._command = _command(debian, disk, tee, folder, self._port)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -120,7 +122,7 @@ class VirtualMachine:
         return f"qemu: {log[-1000:]!r}; console: {self.console[-1000:]!r}"
 
 
-def _command(debian: Debian, disk: Path, tee: str, answering: Path, folder: Path, port: int) -> list[str]:
+def _command(debian: Debian, disk: Path, tee: str, folder: Path, port: int) -> list[str]:
     parameters = f"root=/dev/nvme0n1 rw console=ttyS0 loglevel=4 net.ifnames=0 cvmproof_simulated.tee={tee}"
     port_of = "virtserialport,chardev={0},name=org.cvmproof.{0}"
     options = (
@@ -132,11 +134,14 @@ def _command(debian: Debian, disk: Path, tee: str, answering: Path, folder: Path
         ("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"),
         ("-device", "virtio-net-pci,netdev=net,romfile="),
         ("-device", "virtio-serial-pci"),
-        ("-chardev", f"socket,id=processor,path={answering},reconnect=1", "-device", port_of.format("processor")),
         ("-chardev", f"socket,id=control,path={folder / 'control'},server=on,wait=off"),
         ("-device", port_of.format("control")),
     )
-    return ["qemu-system-x86_64", *(word for option in options for word in option)]
+    ports = [
+        ("-chardev", f"socket,id={name},path={folder / name},reconnect=1", "-device", port_of.format(name))
+        for name in PORTS
+    ]
+    return ["qemu-system-x86_64", *(word for option in (*options, *ports) for word in option)]
 
 
 def _read_line(control: socket.socket) -> bytes:

@@ -1,18 +1,19 @@
 """Stands in the guest where the host's quote generation service is reached over vsock, and leads to it.
 
-qemu has no vsock without a kernel module of the host's, so the loopback transport takes connections to the host (CID 2);
-each is carried through a port that leads out of the virtual machine, one at a time.
+qemu has no vsock without a kernel module of the host's, so the loopback transport takes connections to the host (CID
+2); each is carried through a port that leads out of the virtual machine, one at a time.
 """
 
 import os
 import socket
+import sys
 import time
 
-from relay import PAUSE, PIECE, carry_all, is_hung_up, open_port, tell_systemd
+from boot.guest.relay import PAUSE, PIECE, carry_all, is_hung_up, open_port, tell_systemd
 
 PORT = "/dev/virtio-ports/org.cvmproof.quotes"
 VSOCK_PORT = 4050  # Intel DCAP, qgsd
-PATIENCE = 5.0  # seconds for the host to connect again
+PATIENCE = 5.0  # seconds for the host to be there
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 def lead_out(connection: socket.socket) -> None:
-    """Carry one connection; the host ends its own behind each quote, and qemu makes another."""
+    """Carry one connection; to the host they are all the same one."""
     port = open_port(PORT)
     try:
         until = time.monotonic() + PATIENCE
@@ -37,10 +38,10 @@ def lead_out(connection: socket.socket) -> None:
                 return
             time.sleep(PAUSE)
         forget_what_is_left(port)
-        connection.setblocking(False)
+        connection.settimeout(0)
         carry_all(connection.fileno(), port)
     except OSError as error:
-        print(f"a connection ended: {error}", flush=True)
+        sys.stderr.write(f"a connection ended: {error}\n")
     finally:
         os.close(port)
 

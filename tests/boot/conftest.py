@@ -19,6 +19,7 @@ from tests.boot.guest import Guest, prepare
 from cvmproof_formats.binding import Tee
 from cvmproof_simulator.guest_requests.answering import answers_of
 from cvmproof_simulator.guest_requests.listener import GuestListener
+from cvmproof_simulator.guest_requests.quote_listener import QuoteListener
 from cvmproof_simulator.machines.described import read_machine
 
 TOOLS = {
@@ -73,11 +74,15 @@ def guests(package: Path) -> Iterator[Mapping[Tee, Guest]]:
             # Paths of sockets are at most 107 bytes long, which a test's own folder easily exceeds.
             folder = Path(running.enter_context(TemporaryDirectory(prefix="cvmproof-boot-")))
             prepare(folder, tee)
-            simulator = running.enter_context(GuestListener(answers_of(read_machine(name)), folder / "processor"))
-            machine = VirtualMachine(debian=system, disk=image, tee=name, answering=folder / "processor", folder=folder)
+            answers = answers_of(read_machine(name))
+            simulator = running.enter_context(GuestListener(answers, folder / "processor"))
+            quotes = running.enter_context(QuoteListener(answers, folder / "quotes"))
+            machine = VirtualMachine(debian=system, disk=image, tee=name, folder=folder)
             running.enter_context(machine)
             transcript = Transcript(title=tee.value)
-            found[tee] = Guest(tee=tee, machine=machine, simulator=simulator, folder=folder, transcript=transcript)
+            found[tee] = Guest(
+                tee=tee, machine=machine, simulator=simulator, quotes=quotes, folder=folder, transcript=transcript
+            )
         yield found
     write_page(BUILD / "boot-test.md", INTRODUCTION, [guest.transcript for guest in found.values()])
 

@@ -16,6 +16,7 @@ from cvmproof_formats.binding import Tee
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_simulator.evidence import collateral_files, list_issued
 from cvmproof_simulator.guest_requests.listener import GuestListener
+from cvmproof_simulator.guest_requests.quote_listener import QuoteListener
 from cvmproof_simulator.program import command_of, environment
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT, SoftwarePsp
 from cvmproof_simulator.tdx.collateral import Collateral
@@ -45,6 +46,7 @@ class Guest:
     tee: Tee
     machine: VirtualMachine
     simulator: GuestListener
+    quotes: QuoteListener
     folder: Path
     """Of its policies and collateral, on the host."""
     transcript: Transcript

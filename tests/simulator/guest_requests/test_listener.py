@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvmproof_formats.errors import Malformed
-from cvmproof_simulator.guest_requests import listener as subject
+from cvmproof_simulator.guest_requests import connections
 from cvmproof_simulator.guest_requests.answering import Reply, answers_of
 from cvmproof_simulator.guest_requests.frames import (
     ANSWER_MAGIC,
@@ -116,7 +116,7 @@ def test_a_frame_that_is_not_as_declared_ends_the_connection(
 
 
 def test_a_frame_that_stops_half_way_ends_the_connection(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "_PATIENCE", 0.1)
+    monkeypatch.setattr(connections, "PATIENCE", 0.1)
     with GuestListener(answers_of(read_machine("tdx")), path), connect(path) as guest:
         guest.sendall(request()[:-1])
         assert ends(guest)
