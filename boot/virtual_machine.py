@@ -97,7 +97,8 @@ class VirtualMachine:
         until = time.monotonic() + seconds
         while (done := self.run(command, seconds=seconds)).exit_code:
             if time.monotonic() > until:
-                raise EndpointError(f"{command}: no success within {seconds:.0f} s: {done.output[-2000:]}")
+                journal = self.run("journalctl --boot --no-pager --output cat --lines 60").output
+                raise EndpointError(f"{command}: no success within {seconds:.0f} s: {done.output}\n{journal}")
             time.sleep(_POLL)
         return done
 

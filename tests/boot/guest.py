@@ -1,9 +1,12 @@
 """One booted virtual machine, the simulator's side of it, and what its users on the host do."""
 
 import json
+import re
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +20,7 @@ from cvmproof_formats.snp.product import ProductLine
 from cvmproof_simulator.evidence import collateral_files, list_issued
 from cvmproof_simulator.guest_requests.listener import GuestListener
 from cvmproof_simulator.guest_requests.quote_listener import QuoteListener
-from cvmproof_simulator.program import command_of, environment
+from cvmproof_simulator.program import Program, command_of, environment
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT, SoftwarePsp
 from cvmproof_simulator.tdx.collateral import Collateral
 from cvmproof_simulator.tdx.td import SIMULATED_MRTD, SoftwareTd
@@ -82,9 +85,13 @@ class Guest:
             else:
                 return
 
+    def pid_of(self, unit: str) -> int:
+        """The main process of a unit."""
+        return int(self.ask(f"systemctl show --property MainPID --value {unit}"))
+
     def connect(self, policy: str) -> Verdict:
         """Run `cvmproof connect` against it, with one of the two policies, and note it down."""
-        words = ("connect", self.machine.url, "--policy", policy, "--trust", "simulated", *_OFFLINE, "--json")
+        words = _words(self.machine.url, policy)
         done = subprocess.run(
             [*command_of("cvmproof"), *words],
             check=False,
@@ -95,8 +102,20 @@ class Guest:
             encoding="utf-8",
         )
         document = json.loads(done.stdout)
-        self.transcript.add(f"cvmproof {' '.join(words)}", f"{summary(document)}\n{done.stderr}exit {done.returncode}")
+        shown = re.sub(r":[0-9]{4,5}\b", ":8443", f"cvmproof {' '.join(words)}")
+        self.transcript.add(shown, f"{summary(document)}\nexit code {done.returncode}")
         return Verdict(exit_code=done.returncode, document=document)
+
+    @contextmanager
+    def connecting(self, policy: str) -> Iterator[None]:
+        """Have `cvmproof connect` under way meanwhile, whatever comes of it."""
+        command = [*command_of("cvmproof"), *_words(self.machine.url, policy)]
+        with Program(command, folder=self.folder, environment=environment(color=False)):
+            yield
+
+
+def _words(url: str, policy: str) -> tuple[str, ...]:
+    return ("connect", url, "--policy", policy, "--trust", "simulated", *_OFFLINE, "--json")
 
 
 def summary(document: dict[str, Any]) -> str:
@@ -112,7 +131,7 @@ def summary(document: dict[str, Any]) -> str:
 def prepare(folder: Path, tee: Tee) -> None:
     """Write what its users have: two policies, one about other software, and the vendor's collateral."""
     table, name, software = _SOFTWARE[tee]
-    for file, value in (("image.toml", software), ("other.toml", bytes(len(software)))):
+    for file, value in (("image.toml", software), ("other.toml", bytes(byte ^ 0xFF for byte in software))):
         text = f'extends = "builtin:recommended"\n\n[{table}]\n{name} = ["{value.hex()}"]\n'
         (folder / file).write_text(text, "utf-8")
     now = datetime.now(UTC)

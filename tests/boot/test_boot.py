@@ -3,22 +3,38 @@
 What is between is real: the kernel's system calls and configfs, systemd, udev, TLS; what signs is the simulator.
 """
 
+import re
+
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tests.boot.guest import ENTRIES, VERIFYING, Guest
+from tests.boot.guest import AGENT, ENTRIES, OWNER, VERIFYING, Guest
 
 import cvmproof
 from cvmproof_formats.binding import Tee
 
-ACCEPTED, REJECTED = 0, 3
+ACCEPTED, REJECTED, ENDPOINT = 0, 3, 5
+DROP_IN = f"/run/systemd/system/{OWNER}.d"
+MOST_EXPOSED = 3.0  # of 10, as systemd-analyze counts
+UNITS = (OWNER, AGENT)
 
 
-def test_a_real_kernel_has_the_device(guest: Guest) -> None:
-    guest.transcript.head("The kernel, its device, and the way to the simulator")
+def test_a_real_kernel_has_the_device_and_root_alone_may_open_it(guest: Guest) -> None:
+    guest.transcript.head("The kernel and its device")
     guest.show("uname --kernel-release --kernel-version")
-    log = guest.show("dmesg | grep cvmproof_simulated:")
-    assert "SIMULATED" in log
-    guest.show(f"ls -l /dev/sev-guest /dev/tdx_guest /dev/cvmproof-backend 2>/dev/null; ls -ld {ENTRIES}")
-    assert guest.ask(f"stat --format=%F {guest.node}") == "character special file"
+    assert "SIMULATED" in guest.show("dmesg | grep cvmproof_simulated:")
+    guest.show(f"ls -l {guest.node} /dev/cvmproof-backend; ls -ld {ENTRIES}")
+    assert guest.ask(f"stat --format='%F %a %U %G' {guest.node}") == "character special file 600 root root"
+
+
+def test_the_udev_rule_takes_the_device_from_everybody_else(guest: Guest) -> None:
+    guest.ask(f"chmod 666 {guest.node}")
+    guest.ask(f"udevadm trigger --settle {guest.node}")
+    assert guest.ask(f"stat --format='%a %U %G' {guest.node}") == "600 root root"
+
+
+def test_nothing_of_the_simulator_is_in_the_guest(guest: Guest) -> None:
+    assert guest.ask("find / -xdev -name 'cvmproof_simulator*'") == ""
+    assert guest.ask("grep -rlI 'SIMULATED chip' /usr /etc 2>/dev/null || true") == ""
 
 
 def test_its_evidence_is_accepted_and_bound_to_the_channel(guest: Guest) -> None:
@@ -46,4 +62,85 @@ def test_over_the_attested_channel_it_says_that_it_serves(guest: Guest) -> None:
         stub = health_pb2_grpc.HealthStub(attested.channel)
         answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=VERIFYING)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
-    guest.transcript.add("grpc Health.Check over the attested channel", "SERVING")
+    guest.transcript.add("grpc.health.v1.Health/Check over the attested channel", "SERVING")
+
+
+def test_the_owner_took_configfs_and_left_nothing_in_it(guest: Guest) -> None:
+    guest.transcript.head("What the units took, and left")
+    assert "configfs-tsm" in guest.show(f"journalctl --unit {OWNER} --output cat --grep answering")
+    before = guest.simulator.answered_in_all
+    assert guest.connect("image.toml").exit_code == ACCEPTED
+    assert guest.simulator.answered_in_all > before
+    assert guest.show(f"ls -A {ENTRIES}") == ""
+
+
+def test_a_killed_owner_is_started_again_and_its_entry_is_gone(guest: Guest) -> None:
+    guest.transcript.head("kill -9 of the device's owner in the middle of a request")
+    # The way to the simulator stands still, so that a request is certainly under way when the owner dies.
+    guest.ask("systemctl kill --signal STOP cvmproof-boot-relay.service")
+    killed = guest.pid_of(OWNER)
+    with guest.connecting("image.toml"):
+        guest.machine.wait_for(f'test -n "$(ls -A {ENTRIES})"', seconds=VERIFYING)
+        guest.show(f"ls -A {ENTRIES}; kill -9 {killed}")
+        guest.ask("systemctl kill --signal CONT cvmproof-boot-relay.service")
+    guest.machine.wait_for(f"test $(systemctl show --property MainPID --value {OWNER}) -gt 1", seconds=VERIFYING)
+    guest.machine.wait_for(f"systemctl is-active {OWNER}", seconds=VERIFYING)
+    guest.wait_until_serving()
+    assert guest.pid_of(OWNER) != killed
+    assert guest.connect("image.toml").exit_code == ACCEPTED
+    assert guest.show(f"ls -A {ENTRIES}") == ""
+
+
+def test_where_nobody_answers_for_the_processor_it_says_so_and_goes_on_later(guest: Guest) -> None:
+    guest.transcript.head("The processor does not answer")
+    guest.ask("systemctl stop cvmproof-boot-relay.service")
+    try:
+        refused = guest.connect("image.toml")
+        assert refused.exit_code == ENDPOINT
+    finally:
+        guest.ask("systemctl start cvmproof-boot-relay.service")
+    assert guest.connect("image.toml").exit_code == ACCEPTED
+    assert guest.ask(f"ls -A {ENTRIES}") == ""
+
+
+def test_without_configfs_it_asks_the_device(guest: Guest) -> None:
+    guest.transcript.head("configfs refused")
+    guest.ask(f"mkdir -p {DROP_IN}")
+    guest.show(f"printf '[Service]\\nInaccessiblePaths=/sys/kernel/config\\n' | tee {DROP_IN}/refused.conf")
+    try:
+        guest.ask(f"systemctl daemon-reload; systemctl restart {OWNER}", seconds=VERIFYING)
+        taken = guest.show(f"journalctl --unit {OWNER} --output cat --grep answering | tail -1")
+        assert ("sev-guest" if guest.tee is Tee.SEV_SNP else "tdx-guest") in taken
+        quotes = guest.quotes.answered
+        assert guest.connect("image.toml").exit_code == ACCEPTED
+        assert guest.quotes.answered == quotes + (guest.tee is Tee.TDX)
+    finally:
+        guest.ask(f"rm {DROP_IN}/refused.conf; systemctl daemon-reload; systemctl restart {OWNER}", seconds=VERIFYING)
+    assert guest.connect("image.toml").exit_code == ACCEPTED
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_little_is_exposed_by_a_unit(guest: Guest, unit: str) -> None:
+    guest.transcript.head(unit)
+    analysis = guest.show(f"systemd-analyze security --no-pager {unit} | grep -v '✓'")
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", analysis)
+    assert found is not None
+    assert float(found[1]) <= MOST_EXPOSED
+    guest.show(f"systemctl status --no-pager --lines 0 {unit}")
+
+
+def test_doctor_says_what_this_machine_offers(guest: Guest) -> None:
+    guest.transcript.head("cvmproof-agent doctor")
+    report = guest.show("cvmproof-agent doctor")
+    assert "configfs-tsm" in report
+
+
+def test_systemd_was_told_when_it_was_ready(guest: Guest) -> None:
+    guest.transcript.head("Time, under an interpreter, two machines on two processors")
+    guest.show("systemd-analyze time")
+    for unit in UNITS:
+        started = guest.show(f"systemctl show --property ActiveEnterTimestampMonotonic --value {unit}")
+        assert int(started) > 0
+    guest.transcript.head("Journal of the units")
+    guest.show(f"journalctl --boot --no-pager --output short-monotonic {' '.join(f'--unit {unit}' for unit in UNITS)}")
+    assert guest.ask("systemctl --failed --no-legend --plain") == ""

@@ -44,6 +44,11 @@ class GuestListener:
         """How many questions of a kind were answered so far."""
         return self._answered.get(kind, 0)
 
+    @property
+    def answered_in_all(self) -> int:
+        """How many questions were answered so far."""
+        return sum(self._answered.values())
+
     def _answer(self, first: bytes, connection: socket.socket) -> None:
         head = RequestHead.parse(first + read(connection, RequestHead.layout_size - 1))
         kind = _require(head)
