@@ -10,15 +10,15 @@ GUEST_PYTHON := 3.11
 BIN := .venv/bin
 
 PACKAGES := agent formats policies protos simulator verifier
-CODE := $(PACKAGES) $(wildcard tests tools benchmarks examples fuzz)
+CODE := $(PACKAGES) $(wildcard tests tools benchmarks examples fuzz boot)
 # Modules that write files from code; each takes --check and then only compares.
 GENERATED := $(if $(wildcard verifier/cvmproof/generated.py),cvmproof.generated)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test coverage lint format bench protos generated dist deb fuzz mutants lock clean
+.PHONY: help venv demo test coverage boot-test lint format bench protos generated dist deb fuzz mutants lock clean
 
 help:
-	@echo 'make demo | test | coverage | lint | format | bench | protos | generated | dist | deb | fuzz | mutants | lock | clean'
+	@echo 'make demo | test | coverage | boot-test | lint | format | bench | protos | generated | dist | deb | fuzz | mutants | lock | clean'
 
 # --- the environment -------------------------------------------------------------------------------------------------
 define install
@@ -57,6 +57,10 @@ test: .venv/.dev
 # The same, counting branches, also in the processes that tests start: half as long again, so not on every change.
 coverage: .venv/.dev
 	@$(BIN)/python -m pytest --cov --cov-report=term
+
+# A real kernel and systemd in virtual machines, as root: two minutes or three, once all of it has been downloaded.
+boot-test: deb
+	@$(BIN)/python -m pytest --boot "$$(ls -t dist/cvmproof-agent_*_amd64.deb | head -n 1)" tests/boot/test_boot.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check --quiet $(CODE)

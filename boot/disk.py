@@ -83,7 +83,7 @@ def _add_modules(system: Path, debian: Debian, module: Path) -> None:
 def _add_services(system: Path) -> None:
     programs = system / "usr" / "lib" / "cvmproof-boot" / "boot" / "guest"
     programs.mkdir(parents=True)
-    for name in ("relay.py", "quotes.py", "control.py"):
+    for name in ("relay.py", "quotes.py", "control.py", "interfaces.py"):
         shutil.copy(GUEST / name, programs)
     shutil.copytree(GUEST / "units", system / "etc" / "systemd" / "system", dirs_exist_ok=True)
     shutil.copy(GUEST / "10-guest.network", system / "etc" / "systemd" / "network")

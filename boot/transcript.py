@@ -1,5 +1,6 @@
 """What a run showed, as a page: commands and what they printed, without escape sequences and shortened where long."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Final
 
 LONGEST: Final = 45  # lines of one output; more lose their middle
 WIDEST: Final = 160  # characters of a line
+_LOGGED = re.compile(r"\{\"time\".*\}$")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -24,7 +26,8 @@ class Transcript:
 
     def add(self, command: str, output: str) -> None:
         """Note a command and its output."""
-        self._parts.append(f"```console\n$ {command}\n{shorten(output)}\n```\n")
+        said = [shorten(output)] if output.strip() else []
+        self._parts.append("\n".join(["```console", f"$ {command}", *said, "```", ""]))
 
     def text(self) -> str:
         """Everything so far, in Markdown."""
@@ -33,12 +36,27 @@ class Transcript:
 
 def shorten(output: str) -> str:
     """Take out what a terminal would obey, and the middle of what is long."""
-    lines = [_ESCAPES.sub("", line).rstrip() for line in output.replace("\r", "").strip("\n").split("\n")]
-    lines = [line if len(line) <= WIDEST else f"{line[: WIDEST - 3]}..." for line in lines]
+    lines = [_plain(line) for line in output.replace("\r", "").strip("\n").split("\n")]
     if len(lines) > LONGEST:
         half = LONGEST // 2
         lines[half:-half] = [f"... {len(lines) - 2 * half} lines ..."]
     return "\n".join(lines)
+
+
+def _plain(line: str) -> str:
+    line = _LOGGED.sub(_words, _ESCAPES.sub("", line).rstrip())
+    if len(line) > WIDEST:
+        line = re.sub(" {3,}", "  ", line)
+    return line if len(line) <= WIDEST else f"{line[: WIDEST - 3]}..."
+
+
+def _words(logged: re.Match[str]) -> str:
+    """Give what one of our log lines says, without the JSON around it."""
+    try:
+        said = json.loads(logged[0])
+        return f"{said['level']}: {said['message']}"
+    except (ValueError, KeyError):
+        return logged[0]
 
 
 def write_page(path: Path, introduction: str, transcripts: Iterable[Transcript]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("agent", "formats", "policies", "protos", "simulator", "verifier")
-FOLDERS = (*PACKAGES, "tests", "tools", "benchmarks", "examples", "fuzz")
+FOLDERS = (*PACKAGES, "tests", "tools", "benchmarks", "boot", "examples", "fuzz")
 PAPERS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs")
 MACHINERY = ("Makefile", "pyproject.toml", "requirements", ".ci", ".github")
 GENERATED = re.compile(r"_pb2\.pyi?$")

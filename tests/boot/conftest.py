@@ -28,7 +28,9 @@ TOOLS = {
     "mke2fs": "e2fsprogs",
     "gcc": "gcc",
     "make": "make",
+    "pahole": "pahole",
 }
+PAGE = pytest.StashKey[Path]()
 BOOTING = "test_boot.py"
 MACHINES = {Tee.SEV_SNP: "snp", Tee.TDX: "tdx"}
 INTRODUCTION = """
@@ -46,8 +48,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say so in one line."""
-    if config.getoption("--boot") is None:
+    """Say so in one line, or show what the machines showed."""
+    page = config.stash.get(PAGE, None)
+    if page is not None:
+        terminalreporter.write_line(page.read_text("utf-8"))
+    elif config.getoption("--boot") is None:
         terminalreporter.write_line("virtual machines were not booted: make boot-test, as root, takes minutes")
 
 
@@ -64,7 +69,7 @@ def package(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def guests(package: Path) -> Iterator[Mapping[Tee, Guest]]:
+def guests(package: Path, pytestconfig: pytest.Config) -> Iterator[Mapping[Tee, Guest]]:
     """Both of them, started at once; what they showed is a page afterwards."""
     system = debian()
     image = disk(system, kernel_module(system), [package])
@@ -84,7 +89,8 @@ def guests(package: Path) -> Iterator[Mapping[Tee, Guest]]:
                 tee=tee, machine=machine, simulator=simulator, quotes=quotes, folder=folder, transcript=transcript
             )
         yield found
-    write_page(BUILD / "boot-test.md", INTRODUCTION, [guest.transcript for guest in found.values()])
+    pytestconfig.stash[PAGE] = BUILD / "boot-test.md"
+    write_page(pytestconfig.stash[PAGE], INTRODUCTION, [guest.transcript for guest in found.values()])
 
 
 @pytest.fixture(params=list(Tee), ids=["snp", "tdx"])

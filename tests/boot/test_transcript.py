@@ -22,6 +22,12 @@ def test_a_wide_line_is_cut() -> None:
     assert shorten("x" * (WIDEST + 1)) == "x" * (WIDEST - 3) + "..."
 
 
+def test_a_log_line_shows_what_it_says() -> None:
+    line = '[ 1.5] guest agent[7]: {"time": "2026-01-01T00:00:00+0000", "level": "info", "message": "it is \\"so\\""}'
+    assert shorten(line) == '[ 1.5] guest agent[7]: info: it is "so"'
+    assert shorten('{"time": 5}') == '{"time": 5}'
+
+
 def test_a_page_has_each_machines_part(tmp_path: Path) -> None:
     first, second = Transcript(title="snp"), Transcript(title="tdx")
     first.head("Kernel")
