@@ -11,6 +11,7 @@ import os
 import struct
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ENTRIES = Path("/sys/kernel/config/tsm/report")
@@ -85,25 +86,26 @@ def configfs() -> dict[str, str]:
     found["make inside"] = attempt((ENTRY / "x").mkdir)
     found["attributes"] = " ".join(f"{each.name} {each.stat().st_mode:o}" for each in sorted(ENTRY.iterdir()))
     for name in ("provider", "generation", "privlevel_floor"):
-        found[name] = attempt(lambda name=name: text(name))  # type: ignore[misc]  # called at once
+        found[name] = attempt(partial(text, name))
     blobs = ("outblob", "auxblob", "manifestblob")
     for name in blobs:
-        found[f"{name} before inblob"] = attempt(lambda name=name: read(ENTRY / name))  # type: ignore[misc]  # as above
+        found[f"{name} before inblob"] = attempt(partial(read, ENTRY / name))
     found["inblob, 64 bytes"] = attempt(lambda: write(ENTRY / "inblob", DATA))
     for name in blobs:
-        found[name] = attempt(lambda name=name: read(ENTRY / name))  # type: ignore[misc]  # as above
+        found[name] = attempt(partial(read, ENTRY / name))
     found["outblob in small pieces"] = attempt(lambda: read(ENTRY / "outblob", 100))
     found["generation after reading"] = attempt(lambda: text("generation"))
-    for size in (65, 63, 0):
-        found[f"inblob, {size} bytes"] = attempt(lambda size=size: write(ENTRY / "inblob", bytes(size)))  # type: ignore[misc]  # as above
+    for size in (65, 63):
+        found[f"inblob, {size} bytes"] = attempt(partial(write, ENTRY / "inblob", bytes(size)))
         found[f"outblob behind {size} bytes"] = attempt(lambda: read(ENTRY / "outblob"))
     for level in ("4", "x", "-1", "3\n"):
-        found[f"privlevel {level!r}"] = attempt(lambda level=level: write(ENTRY / "privlevel", level.encode()))  # type: ignore[misc]  # as above
+        found[f"privlevel {level!r}"] = attempt(partial(write, ENTRY / "privlevel", level.encode()))
     found["inblob again"] = attempt(lambda: write(ENTRY / "inblob", DATA))
     found["outblob again"] = attempt(lambda: read(ENTRY / "outblob"))
     found["writing provider"] = attempt(lambda: write(ENTRY / "provider", b"x"))
     found["service_provider"] = attempt(lambda: write(ENTRY / "service_provider", b"svsm"))
     found["outblob kept open over a write"] = attempt(kept_open)
+    found["inblob, 0 bytes"] = attempt(lambda: write(ENTRY / "inblob", b""))
     found["outblob of an entry that was removed"] = attempt(removed_while_open)
     found["remove again"] = attempt(ENTRY.rmdir)
     return found

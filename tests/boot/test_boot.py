@@ -3,18 +3,25 @@
 What is between is real: the kernel's system calls and configfs, systemd, udev, TLS; what signs is the simulator.
 """
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
+from boot.cached import ROOT
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.boot.guest import AGENT, ENTRIES, OWNER, VERIFYING, Guest
 
 import cvmproof
 from cvmproof_formats.binding import Tee
+from cvmproof_simulator.program import command_of
 
 ACCEPTED, REJECTED, ENDPOINT = 0, 3, 5
 DROP_IN = f"/run/systemd/system/{OWNER}.d"
 MOST_EXPOSED = 3.0  # of 10, as systemd-analyze counts
+# A file system in user space is never told of a write of no bytes, and goes on reading what was removed.
+ONLY_A_KERNEL = {"inblob, 0 bytes", "outblob of an entry that was removed"}
 UNITS = (OWNER, AGENT)
 
 
@@ -141,6 +148,34 @@ def test_doctor_says_what_this_machine_offers(guest: Guest) -> None:
     guest.transcript.head("cvmproof-agent doctor")
     report = guest.show("cvmproof-agent doctor")
     assert "configfs-tsm" in report
+
+
+def test_the_harness_answers_as_this_kernel_does(guest: Guest) -> None:
+    guest.transcript.head("The same done to this kernel's interfaces and to those of `cvmproof-simulator devices`")
+    real = json.loads(guest.ask("cd /usr/lib/cvmproof-boot && python3 -sE -m boot.guest.interfaces"))
+    harness = interfaces_of_the_harness("snp" if guest.tee is Tee.SEV_SNP else "tdx")
+    assert real.keys() == harness.keys()
+    both = {(part, what): (real[part].get(what), harness[part].get(what)) for part in real for what in real[part]}
+    different = {what for (_, what), (one, other) in both.items() if one != other}
+    for part, answers in real.items():
+        lines = [
+            f"{what}: {answer}{'' if harness[part][what] == answer else '  *'}" for what, answer in answers.items()
+        ]
+        guest.transcript.add(f"interfaces.py    # {part}; * where the harness differs", "\n".join(lines))
+    assert different == ONLY_A_KERNEL
+
+
+def interfaces_of_the_harness(machine: str) -> dict[str, dict[str, str]]:
+    command = [*command_of("cvmproof-simulator"), "devices", "--quiet", "--machine", machine, "--through", "fuse", "--"]
+    done = subprocess.run(
+        [*command, sys.executable, "-sE", "-m", "boot.guest.interfaces"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        timeout=VERIFYING,
+    )
+    found: dict[str, dict[str, str]] = json.loads(done.stdout)
+    return found
 
 
 def test_no_unit_has_failed_in_the_end(guest: Guest) -> None:
