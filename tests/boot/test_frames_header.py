@@ -7,41 +7,45 @@ from pathlib import Path
 import pytest
 from boot.frames_header import frames_header
 
-from cvmproof_formats.layout import Layout
 from cvmproof_simulator.guest_requests import frames
 
+# What the kernel's own headers would declare; a compiler alone is enough.
 KERNEL_TYPES = """
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #define __packed __attribute__((packed))
-#define static_assert _Static_assert
-typedef uint8_t __u8; typedef uint16_t __le16; typedef uint32_t __le32; typedef uint64_t __le64;
+#define static_assert(what) _Static_assert(what, "size")
+typedef __UINT8_TYPE__ __u8;
+typedef __UINT16_TYPE__ __le16;
+typedef __UINT32_TYPE__ __le32;
+typedef __UINT64_TYPE__ __le64;
 """
 STRUCTURES = (frames.RequestHead, frames.AnswerHead, frames.SnpQuestion)
 
 
-def program() -> str:
+def program(*, off_by: int = 0) -> str:
     header = "\n".join(line for line in frames_header().splitlines() if "#include" not in line)
-    prints = [
-        f'printf("%zu %zu\\n", offsetof({name}, {field}), sizeof((({name} *)0)->{field}));'
+    demands = [
+        f"static_assert(__builtin_offsetof({name}, {field}) == {place.offset + off_by});"
+        f"static_assert(sizeof((({name} *)0)->{field}) == {place.size});"
         for layout in STRUCTURES
         for name in [f"struct cvmproof_{layout.layout_name}"]
-        for field, _ in layout.fields()
+        for field, place in layout.fields()
     ]
-    return f"{KERNEL_TYPES}{header}\nint main(void) {{ {' '.join(prints)} return 0; }}\n"
+    return "\n".join([KERNEL_TYPES, header, *demands]) + "\n"
 
 
-def places(layout: type[Layout]) -> list[str]:
-    return [f"{place.offset} {place.size}" for _, place in layout.fields()]
+def compile_it(compiler: Path, source: str, folder: Path) -> str:
+    file = folder / "frames.c"
+    file.write_text(source, "utf-8")
+    command = [str(compiler), "-ffreestanding", "-Wall", "-Werror", "-fsyntax-only", str(file)]
+    return subprocess.run(command, check=False, capture_output=True, encoding="utf-8", timeout=60).stderr
 
 
 def test_a_compiler_places_each_field_where_python_does(tool: Callable[[str], Path], tmp_path: Path) -> None:
-    source, binary = tmp_path / "frames.c", tmp_path / "frames"
-    source.write_text(program(), "utf-8")
-    subprocess.run([tool("gcc"), "-Wall", "-Werror", "-o", binary, source], check=True, timeout=60)
-    done = subprocess.run([binary], check=True, capture_output=True, encoding="ascii", timeout=60)
-    assert done.stdout.splitlines() == [line for layout in STRUCTURES for line in places(layout)]
+    assert compile_it(tool("gcc"), program(), tmp_path) == ""
+
+
+def test_another_place_would_be_seen(tool: Callable[[str], Path], tmp_path: Path) -> None:
+    assert "static assertion failed" in compile_it(tool("gcc"), program(off_by=1), tmp_path)
 
 
 @pytest.mark.parametrize("kind", list(frames.Kind))
