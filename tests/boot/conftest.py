@@ -8,7 +8,7 @@ from shutil import which
 from tempfile import TemporaryDirectory
 
 import pytest
-from boot.cached import BUILD
+from boot.cached import BUILD, ROOT
 from boot.debian import debian
 from boot.disk import disk
 from boot.kernel_module import kernel_module
@@ -33,13 +33,7 @@ TOOLS = {
 PAGE = pytest.StashKey[Path]()
 BOOTING = "test_boot.py"
 MACHINES = {Tee.SEV_SNP: "snp", Tee.TDX: "tdx"}
-INTRODUCTION = """
-# Booted: a real kernel, systemd, the Debian package
-
-What `make boot-test` showed: two virtual machines under qemu's interpreter (no KVM, no confidential hardware), with
-Debian's own kernel and the package installed by apt-get. The kernel's devices are those of a module of ours that hands
-each request to the SIMULATED processor outside of the virtual machine. Long outputs have lost their middle.
-"""
+INTRODUCTION = ROOT / "boot" / "page.md"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -90,7 +84,9 @@ def guests(package: Path, pytestconfig: pytest.Config) -> Iterator[Mapping[Tee, 
             )
         yield found
     pytestconfig.stash[PAGE] = BUILD / "boot-test.md"
-    write_page(pytestconfig.stash[PAGE], INTRODUCTION, [guest.transcript for guest in found.values()])
+    write_page(
+        pytestconfig.stash[PAGE], INTRODUCTION.read_text("utf-8"), [guest.transcript for guest in found.values()]
+    )
 
 
 @pytest.fixture(params=list(Tee), ids=["snp", "tdx"])
