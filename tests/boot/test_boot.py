@@ -5,6 +5,7 @@ What is between is real: the kernel's system calls and configfs, systemd, udev, 
 
 import json
 import re
+import socket
 import subprocess
 import sys
 
@@ -50,6 +51,17 @@ def test_the_udev_rule_takes_the_device_from_everybody_else(guest: Guest) -> Non
 def test_nothing_of_the_simulator_is_in_the_guest(guest: Guest) -> None:
     assert guest.ask("find / -xdev -name 'cvmproof_simulator*'") == ""
     assert guest.ask("grep -rlI 'SIMULATED chip' /usr /etc 2>/dev/null || true") == ""
+
+
+def test_the_guest_reaches_nobody(guest: Guest) -> None:
+    # qemu's own network would lead from 10.0.2.2 to this machine's loopback.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0)
+        program = f'import socket; socket.create_connection(("10.0.2.2", {listening.getsockname()[1]}), 3)'
+        done = guest.machine.run(f"timeout 20 python3 -c '{program}'")
+        assert done.exit_code != 0
+        with pytest.raises(BlockingIOError):
+            listening.accept()
 
 
 def test_its_evidence_is_accepted_and_bound_to_the_channel(guest: Guest) -> None:
