@@ -30,6 +30,8 @@ def attempt(what: Callable[[], object]) -> str:
         result = what()
     except OSError as error:
         return errno.errorcode[error.errno or 0]
+    if result is None:
+        return "ok"
     return f"{len(result)} bytes" if isinstance(result, bytes) else str(result)
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import subprocess
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,13 +120,14 @@ def _words(url: str, policy: str) -> tuple[str, ...]:
 
 
 def summary(document: dict[str, Any]) -> str:
-    """The lines of a result that this test is about."""
+    """The part of a result that this test is about, in a line or a few."""
     if "error" in document:
-        return json.dumps(document["error"])
-    names = ("verdict", "assurance", "simulated", "tee")
-    failed = [f"{check['id']}: {check['outcome']}" for check in document["checks"] if check["outcome"] == "fail"]
-    lines = [f"{name}: {document[name]}" for name in names]
-    return "\n".join([*lines, f"checks: {len(document['checks'])}", *failed])
+        error = document["error"]
+        return f"{error['category']}: " + "\n    ".join(textwrap.wrap(error["message"], 140))
+    failed = [f"{check['id']} failed" for check in document["checks"] if check["outcome"] == "fail"]
+    simulated = "simulated" if document["simulated"] else "NOT simulated"
+    words = (document["verdict"], document["assurance"], simulated, document["tee"])
+    return ", ".join([*words, f"{len(document['checks'])} checks", *failed])
 
 
 def prepare(folder: Path, tee: Tee) -> None:
