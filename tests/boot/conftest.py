@@ -52,13 +52,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def package(pytestconfig: pytest.Config) -> Path:
-    """The agent's Debian package; fails where something that booting it takes is missing."""
+    """The agent's Debian package; ends the run where something that booting it takes is missing."""
     path: str = pytestconfig.getoption("--boot")
     for name, debian_package in TOOLS.items():
         if which(name) is None:
-            pytest.fail(f"{name} is not installed: apt-get install {debian_package}")
+            pytest.exit(f"{name} is not installed: apt-get install {debian_package}", returncode=1)
     if os.geteuid():
-        pytest.fail("a root file system belongs to root: run  make boot-test  as root")
+        pytest.exit("a root file system belongs to root: run  make boot-test  as root", returncode=1)
     return Path(path).resolve(strict=True)
 
 
