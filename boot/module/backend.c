@@ -178,7 +178,7 @@ static ssize_t backend_read(struct file *file, char __user *buffer, size_t count
 	if (file->f_flags & O_NONBLOCK) {
 		if (READ_ONCE(phase) != POSED)
 			return -EAGAIN;
-	} else if (wait_event_interruptible(posed, READ_ONCE(phase) == POSED)) {
+	} else if (wait_event_interruptible(posed, READ_ONCE(phase) == POSED || READ_ONCE(is_broken))) {
 		return -ERESTARTSYS;
 	}
 	mutex_lock(&lock);
@@ -274,8 +274,9 @@ static ssize_t backend_write(struct file *file, const char __user *buffer, size_
 	}
 	if (piece == -EPROTO && !is_broken) {
 		pr_warn("the backend broke the protocol after %zu bytes of an answer\n", received);
-		is_broken = true;
+		WRITE_ONCE(is_broken, true);
 		lose();
+		wake_up(&posed);
 	}
 	mutex_unlock(&lock);
 	if (taken)

@@ -14,7 +14,7 @@ from boot.disk import disk
 from boot.kernel_module import kernel_module
 from boot.transcript import Transcript, write_page
 from boot.virtual_machine import VirtualMachine
-from tests.boot.guest import Guest, prepare
+from tests.boot.guest import Failing, Guest, prepare
 
 from cvmproof_formats.binding import Tee
 from cvmproof_simulator.guest_requests.answering import answers_of
@@ -73,14 +73,20 @@ def guests(package: Path, pytestconfig: pytest.Config) -> Iterator[Mapping[Tee, 
             # Paths of sockets are at most 107 bytes long, which a test's own folder easily exceeds.
             folder = Path(running.enter_context(TemporaryDirectory(prefix="cvmproof-boot-")))
             prepare(folder, tee)
-            answers = answers_of(read_machine(name))
+            answers = Failing(answers=answers_of(read_machine(name)))
             simulator = running.enter_context(GuestListener(answers, folder / "processor"))
             quotes = running.enter_context(QuoteListener(answers, folder / "quotes"))
             machine = VirtualMachine(debian=system, disk=image, tee=name, folder=folder)
             running.enter_context(machine)
             transcript = Transcript(title=tee.value)
             found[tee] = Guest(
-                tee=tee, machine=machine, simulator=simulator, quotes=quotes, folder=folder, transcript=transcript
+                tee=tee,
+                machine=machine,
+                processor=answers,
+                simulator=simulator,
+                quotes=quotes,
+                folder=folder,
+                transcript=transcript,
             )
         yield found
     pytestconfig.stash[PAGE] = BUILD / "boot-test.md"

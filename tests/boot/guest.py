@@ -19,6 +19,8 @@ from boot.virtual_machine import VirtualMachine
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_simulator.evidence import collateral_files, list_issued
+from cvmproof_simulator.guest_requests.answering import Answers, Reply
+from cvmproof_simulator.guest_requests.frames import Kind
 from cvmproof_simulator.guest_requests.listener import GuestListener
 from cvmproof_simulator.guest_requests.quote_listener import QuoteListener
 from cvmproof_simulator.program import Program, command_of, environment
@@ -35,6 +37,17 @@ _OFFLINE = ("--collateral", "collateral", "--offline")
 _SOFTWARE = {Tee.SEV_SNP: ("snp", "measurements", SIMULATED_MEASUREMENT), Tee.TDX: ("tdx", "mr_tds", SIMULATED_MRTD)}
 
 
+@dataclass(slots=True, kw_only=True)
+class Failing:
+    """A processor that can be told to say something else."""
+
+    answers: Answers
+    instead: Reply | None = None
+
+    def answer(self, kind: Kind, question: bytes) -> Reply:
+        return self.answers.answer(kind, question) if self.instead is None else self.instead
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What `cvmproof connect --json` came to."""
@@ -49,6 +62,7 @@ class Guest:
 
     tee: Tee
     machine: VirtualMachine
+    processor: Failing
     simulator: GuestListener
     quotes: QuoteListener
     folder: Path

@@ -3,6 +3,7 @@
 What is between is real: the kernel's system calls and configfs, systemd, udev, TLS; what signs is the simulator.
 """
 
+import errno
 import json
 import re
 import socket
@@ -16,10 +17,12 @@ from tests.boot.guest import AGENT, ENTRIES, OWNER, VERIFYING, Guest
 
 import cvmproof
 from cvmproof_formats.binding import Tee
+from cvmproof_simulator.guest_requests.answering import Reply
 from cvmproof_simulator.program import command_of
 
 ACCEPTED, REJECTED, ENDPOINT = 0, 3, 5
 DROP_IN = f"/run/systemd/system/{OWNER}.d"
+FIRMWARE_ERROR = 0x16  # AMD 56860, status codes: invalid parameter, in EXITINFO2 for the whole request
 MOST_EXPOSED = 3.0  # of 10, as systemd-analyze counts
 # A file system in user space is never told of a write of no bytes, and goes on reading what was removed.
 ONLY_A_KERNEL = {"inblob, 0 bytes", "outblob of an entry that was removed"}
@@ -143,6 +146,25 @@ def test_without_configfs_it_asks_the_device(guest: Guest) -> None:
         assert guest.quotes.answered == quotes + (guest.tee is Tee.TDX)
     finally:
         guest.ask(f"rm {DROP_IN}/refused.conf; systemctl daemon-reload; systemctl restart {OWNER}", seconds=VERIFYING)
+    assert guest.connect("image.toml").exit_code == ACCEPTED
+
+
+def test_a_processor_that_fails_is_said_to_and_a_key_that_the_driver_gave_up_is_lost(guest: Guest) -> None:
+    guest.transcript.head("The processor fails")
+    failing = Reply(exitinfo2=FIRMWARE_ERROR) if guest.tee is Tee.SEV_SNP else Reply(error=errno.EIO)
+    guest.processor.instead = failing
+    try:
+        assert guest.connect("image.toml").exit_code == ENDPOINT
+    finally:
+        guest.processor.instead = None
+    if guest.tee is Tee.SEV_SNP:
+        # The driver answers ENOTTY until the machine restarts, or here its module.
+        assert guest.connect("image.toml").exit_code == ENDPOINT
+        units = f"{AGENT} {OWNER} cvmproof-boot-relay.service"
+        guest.ask(f"systemctl stop {units}", seconds=VERIFYING)
+        guest.show("modprobe --remove cvmproof_simulated && modprobe cvmproof_simulated")
+        guest.ask(f"systemctl start {units}", seconds=VERIFYING)
+        guest.wait_until_serving()
     assert guest.connect("image.toml").exit_code == ACCEPTED
 
 
