@@ -78,7 +78,7 @@ def guests(package: Path, pytestconfig: pytest.Config) -> Iterator[Mapping[Tee, 
             quotes = running.enter_context(QuoteListener(answers, folder / "quotes"))
             machine = VirtualMachine(debian=system, disk=image, tee=name, folder=folder)
             running.enter_context(machine)
-            page = Transcript(title=tee.value)
+            transcript = Transcript(title=tee.value)
             found[tee] = Guest(
                 tee=tee,
                 machine=machine,
