@@ -40,7 +40,10 @@ def is_hung_up(port: int) -> bool:
 
 
 def carry_all(one: int, other: int) -> None:
-    """Carry everything both ways until either end is gone; both are descriptors that don't block."""
+    """Carry everything both ways until either end is gone; both are descriptors that don't block.
+
+    Questions and answers take turns here: while one end does not take what the other sent, nothing moves the other way.
+    """
     poll = select.poll()
     poll.register(one, select.POLLIN)
     poll.register(other, select.POLLIN)
@@ -53,6 +56,14 @@ def carry_all(one: int, other: int) -> None:
 
 def carry(source: int, target: int) -> bool:
     """Move what is there; False where there will be nothing any more."""
+    try:
+        return _carry(source, target)
+    except OSError as error:
+        sys.stderr.write(f"one end is gone: {error}\n")
+        return False
+
+
+def _carry(source: int, target: int) -> bool:
     try:
         data = os.read(source, PIECE)
     except BlockingIOError:
