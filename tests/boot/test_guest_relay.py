@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from boot.guest.relay import carry_all
 
-LARGE = bytes(range(256)) * 8192  # more than a socket holds
+LARGE = bytes(range(256)) * 2048  # more than a socket holds
 PATIENCE = 20.0
 
 
