@@ -18,8 +18,10 @@ from cvmproof_simulator.devices.harness import Mounted
 
 DATA = bytes(range(64))
 ROOT = "/sys/kernel/config/tsm/report"
-# Some tries in little time; tests of patience itself have a clock of their own.
-QUICK = Patience(total=0.5, first=0.02, longest=0.05)
+# Short pauses, and time enough for what passes on a busy machine; tests of patience itself have a clock of their own.
+QUICK = Patience(total=10.0, first=0.02, longest=0.05)
+BRIEF = Patience(total=0.5, first=0.02, longest=0.05)
+"""For what does not pass."""
 IDLE: list[Mounted] = []
 """Servers that wait to be another machine; ended with the session."""
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount: the launched variants run for everybody")

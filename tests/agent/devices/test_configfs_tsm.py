@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.agent.devices.emulated import DATA, QUICK, ROOT, as_root, configfs, emulated, tsm_root
+from tests.agent.devices.emulated import BRIEF, DATA, ROOT, as_root, configfs, emulated, tsm_root
 from tests.agent.machine import SOON
 
 from cvmproof_agent import open_device
@@ -21,7 +21,7 @@ from cvmproof_simulator.tdx.td import SoftwareTd
 
 pytestmark = as_root
 BOTH = pytest.mark.parametrize("machine", ["snp", "tdx"])
-GAVE_UP_AFTER = 2 + QUICK.total / QUICK.first
+GAVE_UP_AFTER = 2 + BRIEF.total / BRIEF.first
 """Requests at most."""
 
 
@@ -93,7 +93,7 @@ def test_ac_120_what_may_pass_is_asked_for_again_in_an_entry_of_its_own(
 @pytest.mark.parametrize("number", [errno.EBUSY, errno.EAGAIN])
 def test_ac_120_what_does_not_pass_is_given_up_in_time(tmp_path: Path, machine: str, number: int) -> None:
     with emulated(tmp_path, machine, faults=[f"tsm-read-errno={number}"]) as devices:
-        device = configfs(devices)
+        device = configfs(devices, patience=BRIEF)
         devices.reset()
         with pytest.raises(
             DeviceError, match=f"outblob: read: .*{errno.errorcode[number]}.*; gave up asking"
@@ -199,7 +199,7 @@ def test_ac_121_a_generation_that_always_or_never_changes_is_unavailable_in_time
     tmp_path: Path, machine: str, fault: str
 ) -> None:
     with emulated(tmp_path, machine) as devices:
-        device = configfs(devices)
+        device = configfs(devices, patience=BRIEF)
         devices.reset()
         devices.fault(fault)
         with pytest.raises(DeviceError, match=r"generation: expected .* somebody else writes there; gave up") as caught:
@@ -213,7 +213,7 @@ def test_ac_121_a_generation_that_always_or_never_changes_is_unavailable_in_time
 def test_ac_121_another_writer_in_earnest_never_gets_its_data_into_our_report(tmp_path: Path, machine: str) -> None:
     over = threading.Event()
     with emulated(tmp_path, machine) as devices:
-        root, device = Path(tsm_root(devices)), configfs(devices, patience=QUICK)
+        root, device = Path(tsm_root(devices)), configfs(devices, patience=BRIEF)
         written = []
 
         def write() -> None:

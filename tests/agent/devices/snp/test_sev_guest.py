@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.agent.devices.emulated import DATA, QUICK, as_root, emulated, sev_guest
+from tests.agent.devices.emulated import BRIEF, DATA, as_root, emulated, sev_guest
 from tests.agent.machine import eventually
 
 from cvmproof_agent import open_device
@@ -33,7 +33,7 @@ def test_a_report_and_its_certificates_come_from_one_request(tmp_path: Path) -> 
 def test_the_level_asked_for_is_the_kernels(tmp_path: Path) -> None:
     (tmp_path / "vmpl").write_text("2\n")
     with emulated(tmp_path, "snp,vmpl=2") as devices:
-        device = SevGuest(str(devices.path("/dev/sev-guest")), vmpl_file=str(tmp_path / "vmpl"), patience=QUICK)
+        device = SevGuest(str(devices.path("/dev/sev-guest")), vmpl_file=str(tmp_path / "vmpl"), patience=BRIEF)
         assert device.vmpl == read_report(what_was_asked(device, device.report(DATA), DATA)).vmpl == 2
         device.close()
 
@@ -111,11 +111,11 @@ def test_ac_120_a_busy_host_is_asked_again_after_a_pause(tmp_path: Path) -> None
 def test_ac_120_a_host_that_stays_busy_is_given_up_in_time_and_not_asked_in_a_tight_loop(
     tmp_path: Path, fault: str, why: str
 ) -> None:
-    with emulated(tmp_path, faults=[fault]) as devices, sev_guest(devices) as device:
+    with emulated(tmp_path, faults=[fault]) as devices, sev_guest(devices, patience=BRIEF) as device:
         with pytest.raises(DeviceError, match=why) as caught:
             device.report(DATA)
         assert not isinstance(caught.value, DeviceLost)
-        assert 2 <= devices.calls()["sev-guest.ext-report"] <= 2 + QUICK.total / QUICK.first
+        assert 2 <= devices.calls()["sev-guest.ext-report"] <= 2 + BRIEF.total / BRIEF.first
         devices.clear()
         assert what_was_asked(device, device.report(DATA), DATA)
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.agent.devices.emulated import DATA, QUICK, as_root, emulated, tdx_guest
+from tests.agent.devices.emulated import BRIEF, DATA, as_root, emulated, tdx_guest
 from tests.agent.machine import SOON
 
 from cvmproof_agent import open_device
@@ -109,10 +109,10 @@ def test_ac_120_a_busy_driver_is_asked_again_after_a_pause(tmp_path: Path, numbe
 
 
 def test_ac_120_a_driver_that_stays_busy_is_given_up_in_time(tmp_path: Path) -> None:
-    with emulated(tmp_path, "tdx", faults=["tdx-errno=EBUSY"]) as devices, tdx_guest(devices) as device:
+    with emulated(tmp_path, "tdx", faults=["tdx-errno=EBUSY"]) as devices, tdx_guest(devices, patience=BRIEF) as device:
         with pytest.raises(DeviceError, match=r"GET_REPORT: .*EBUSY.*: an earlier request"):
             device.report(DATA)
-        assert 2 <= devices.calls()["tdx-guest.report"] <= 2 + QUICK.total / QUICK.first
+        assert 2 <= devices.calls()["tdx-guest.report"] <= 2 + BRIEF.total / BRIEF.first
 
 
 @pytest.mark.parametrize(
