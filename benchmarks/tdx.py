@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from itertools import cycle
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from benchmarks.material import NOW, REPORT_DATA
 from benchmarks.rounds import Figure, paired
 from cvmproof import signature
 from cvmproof.signature import load_p256_key
-from cvmproof.tdx import case, chain, link, profile, quote_answers, signed_info
+from cvmproof.tdx import backing, case, chain, host, link, profile, quote_answers, signed_info, td
 from cvmproof_formats import x509
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.tdx import certification_data, header, pck, signed_json, tcb_info
@@ -42,10 +43,12 @@ _POLICY = f'extends = "builtin:recommended"\n[tdx]\nmr_tds = ["{SIMULATED_MRTD.h
 _REMEMBERING = tuple(
     function
     for module in (
+        backing,
         case,
         certification_data,
         chain,
         header,
+        host,
         pck,
         link,
         profile,
@@ -54,11 +57,14 @@ _REMEMBERING = tuple(
         signed_info,
         signed_json,
         tcb_info,
+        td,
         x509,
     )
     for function in vars(module).values()
     if hasattr(function, "cache_clear")
 )
+# By its name in the package `appraise` is the function; what else the module remembers follows from policies alone.
+_lasting = import_module("cvmproof.appraise")._lasting  # noqa: SLF001 - the answers that are remembered by host
 
 Bare = tuple[bytes, bytes, bytes]
 """Key (SubjectPublicKeyInfo), signature (DER) and what was signed."""
@@ -200,6 +206,7 @@ def bare(signatures: tuple[Bare, ...], *, fresh_keys: bool = False) -> Callable[
 
 def forget() -> None:
     """Make the next appraisal a cold one."""
+    _lasting.cache_clear()
     for function in _REMEMBERING:
         function.cache_clear()
 

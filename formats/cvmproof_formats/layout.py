@@ -54,6 +54,8 @@ class Layout:
     _codec: ClassVar[struct.Struct]
     _setters: ClassVar[tuple[Callable[[object, object], None], ...]]
     _gaps: ClassVar[tuple[slice, ...]]
+    _reserved: ClassVar[struct.Struct]
+    _zeros: ClassVar[tuple[bytes, ...]]
     _later: ClassVar[tuple[tuple[int, str, slice], ...]]
 
     @classmethod
@@ -62,11 +64,7 @@ class Layout:
 
         Raises Malformed for any other length and for a reserved byte that is not zero.
         """
-        if len(data) != cls.layout_size:
-            raise Malformed(f"{cls.layout_name}: expected {cls.layout_size} bytes, got {len(data)}")
-        for gap in cls._gaps:
-            if data[gap].strip(b"\0"):
-                raise _reserved(cls.layout_name, data, gap)
+        cls.require_fit(data)
         parsed = object.__new__(cls)
         # A frozen dataclass pays for object.__setattr__ per field; the slots' own descriptors cost a third of that.
         for store, value in zip(cls._setters, cls._codec.unpack(data), strict=True):
@@ -76,11 +74,23 @@ class Layout:
         return parsed
 
     @classmethod
+    def require_fit(cls, data: bytes) -> None:
+        """Refuse what `parse` refuses, later fields in earlier versions aside, and read nothing.
+
+        Raises Malformed.
+        """
+        if len(data) != cls.layout_size:
+            raise Malformed(f"{cls.layout_name}: expected {cls.layout_size} bytes, got {len(data)}")
+        if cls._reserved.unpack(data) != cls._zeros:
+            gap = next(gap for gap in cls._gaps if data[gap].strip(b"\0"))
+            raise _nonzero(cls.layout_name, data, gap)
+
+    @classmethod
     def _refuse_later_fields(cls, data: bytes, parsed: Self) -> None:
         version: int = parsed.version  # type: ignore[attr-defined]  # `structure` requires the field where `since` is used
         for since, name, span in cls._later:
             if version < since and data[span].strip(b"\0"):
-                raise _reserved(f"{cls.layout_name} version {version} ({name} came with {since})", data, span)
+                raise _nonzero(f"{cls.layout_name} version {version} ({name} came with {since})", data, span)
 
     def build(self) -> bytes:
         """Write the structure: reserved bytes zero, byte fields exactly as long as declared.
@@ -118,6 +128,8 @@ def structure(*, name: str, size: int) -> Callable[[type[L]], type[L]]:
         places = tuple(sorted(declared, key=lambda item: item[1].offset))
         made.layout_name, made.layout_size, made._places = name, size, places
         made._gaps = _gaps(name, size, places)
+        made._reserved = struct.Struct(_gaps_format(size, made._gaps))
+        made._zeros = tuple(bytes(gap.stop - gap.start) for gap in made._gaps)
         made._codec = struct.Struct(_codec_format(size, places))
         made._setters = tuple(getattr(made, field_name).__set__ for field_name, _ in places)
         made._later = tuple(
@@ -159,6 +171,15 @@ def _codec_format(size: int, places: tuple[tuple[str, Place], ...]) -> str:
     return "".join(parts)
 
 
-def _reserved(name: str, data: bytes, span: slice) -> Malformed:
+def _gaps_format(size: int, gaps: tuple[slice, ...]) -> str:
+    """Write the struct format of the reserved ranges: fields as pad bytes."""
+    parts, end = ["<"], 0
+    for gap in gaps:
+        parts.append(f"{gap.start - end}x{gap.stop - gap.start}s")
+        end = gap.stop
+    return "".join((*parts, f"{size - end}x"))
+
+
+def _nonzero(name: str, data: bytes, span: slice) -> Malformed:
     offset = next(i for i in range(span.start, span.stop) if data[i])
     return Malformed(f"{name}: reserved byte at {offset:#x}: expected 0, got {data[offset]:#04x}")

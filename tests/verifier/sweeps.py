@@ -3,7 +3,7 @@
 A technology that the appraisal knows and nobody listed here fails test_appraise.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from tests.verifier.snp import faults as snp
 from tests.verifier.tdx import faults as tdx
 
 from cvmproof.appraisal import Appraisal
-from cvmproof.check import Question
+from cvmproof.check import Answer, Question
 from cvmproof.policy.policy import Policy
 from cvmproof.snp.technology import SEV_SNP
 from cvmproof.tdx.technology import TDX
@@ -45,6 +45,13 @@ class Sweep:
     def questions(self) -> dict[str, Question]:
         """By their id."""
         return {question.id: question for question in self.technology.questions}
+
+    def answers(self, question: str) -> dict[str, Callable[[object], Answer]]:
+        """The one table in which somebody answers it."""
+        tables = (self.technology.answers, *(lasting.answers for lasting in self.technology.lasting))
+        (found,) = (table for table in tables if question in table)
+        assert isinstance(found, dict)
+        return found
 
     def asking(self, question: str) -> Subject:
         """A situation that is accepted and in which this is asked."""

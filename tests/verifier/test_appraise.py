@@ -1,6 +1,6 @@
 """The appraisal as a whole: every question counts, nothing is accepted by accident, and what a verdict carries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -38,6 +38,7 @@ from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_simulator.psp import SIMULATED_MEASUREMENT
 
 GOOD = Situation()
+APPRAISE = import_module("cvmproof.appraise")  # by its name in the package it is the function
 
 # What a check that does not do its work might give back instead of an answer.
 NO_ANSWERS: dict[str, object] = {
@@ -61,6 +62,27 @@ def breaking(_: object) -> Answer:
 
 def giving(value: object) -> Callable[[object], object]:
     return lambda _: value
+
+
+def forget() -> None:
+    """Let everything be asked anew: what lasts was answered by whoever answered then."""
+    for remembered in (APPRAISE._lasting, APPRAISE._demand):
+        if hasattr(remembered, "cache_clear"):  # not where mutants are looked for
+            remembered.cache_clear()
+
+
+def answered_by(
+    sweep: Sweep, question: str, answer: Callable[[object], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From now on somebody else answers it."""
+    monkeypatch.setitem(sweep.answers(question), question, answer)
+    forget()
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    yield
+    forget()
 
 
 def snp_claims(appraisal: Appraisal) -> SnpClaims:
@@ -135,7 +157,7 @@ def test_without_that_question_the_fault_would_be_accepted(
     sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, faulty = sweep.faults[question]
-    monkeypatch.setitem(sweep.technology.answers, question, yes)
+    answered_by(sweep, question, yes, monkeypatch)
     assert faulty.appraise().verdict is Verdict.ACCEPTED
 
 
@@ -144,7 +166,7 @@ def test_ac_090_a_check_that_raises_is_our_error_and_never_accepted(
     sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin = sweep.asking(question)
-    monkeypatch.setitem(sweep.technology.answers, question, breaking)
+    answered_by(sweep, question, breaking, monkeypatch)
     appraisal = twin.appraise()
     assert appraisal.verdict is Verdict.REJECTED
     assert ids_of_no(appraisal) == [question]
@@ -174,7 +196,8 @@ def test_ac_089_a_check_that_vanishes_is_our_error_and_never_accepted(
     sweep: Sweep, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin = sweep.asking(question)
-    monkeypatch.delitem(sweep.technology.answers, question)
+    monkeypatch.delitem(sweep.answers(question), question)
+    forget()
     appraisal = twin.appraise()
     assert appraisal.verdict is Verdict.REJECTED
     assert categories(appraisal) == {Category.INTERNAL}
@@ -186,7 +209,7 @@ def test_ac_089_what_is_no_answer_is_our_error_and_never_accepted(
 ) -> None:
     twin = sweep.asking(question)
     for name, value in NO_ANSWERS.items():
-        monkeypatch.setitem(sweep.technology.answers, question, giving(value))
+        answered_by(sweep, question, giving(value), monkeypatch)
         appraisal = twin.appraise()
         assert appraisal.verdict is Verdict.REJECTED, name
         assert ids_of_no(appraisal) == [question], name
@@ -199,7 +222,7 @@ def test_ac_089_a_question_that_was_asked_can_not_be_waved_through(
 ) -> None:
     twin = sweep.asking(question)
     for outcome in (Outcome.UNCONSTRAINED, Outcome.NOT_APPLICABLE):
-        monkeypatch.setitem(sweep.technology.answers, question, giving(Answer(outcome, "", "")))
+        answered_by(sweep, question, giving(Answer(outcome, "", "")), monkeypatch)
         with pytest.raises(CvmproofError, match=r"not what was asked for|an answer") as caught:
             twin.appraise().require_accepted(NOW)
         assert caught.value.category is Category.INTERNAL
@@ -599,9 +622,7 @@ def test_a_verdict_lasts_no_longer_than_the_signature_of_a_policy() -> None:
 
 def test_nothing_asked_is_never_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     GOOD.appraise().require_accepted(NOW)
-    # By its name in the package `appraise` is the function.
-    monkeypatch.setattr(
-        import_module("cvmproof.appraise"), "plan_for", lambda *_, **__: Plan(asked=(), ids=(), left_open=())
-    )
+    monkeypatch.setattr(APPRAISE, "plan_for", lambda *_, **__: Plan(asked=(), ids=(), left_open=()))
+    forget()
     with pytest.raises(CvmproofError, match="not what was asked for"):
         GOOD.appraise()

@@ -42,6 +42,10 @@ class Pin(StrEnum):
     INSTANCE = "instance"
 
 
+Places = tuple[tuple[int, str], ...]
+"""Ids of questions, each with its place among those that are asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """What one policy asks: the questions that must be answered, each with who asks, and what it leaves open."""
@@ -49,6 +53,10 @@ class Plan:
     asked: tuple[tuple[Question, str], ...]
     ids: tuple[str, ...]
     """Of the questions that are asked, in order."""
+    lasting: tuple[Places, ...] = ()
+    """Those of them that are answered once for a ground, by ground."""
+    passing: Places = ()
+    """Those that are asked every time."""
     left_open: tuple[Check, ...]
 
 

@@ -5,12 +5,13 @@ before anything runs. All of them are asked. Accepted means that exactly those p
 missing, is not an answer, or raised, counts as our own error and is never accepted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
-from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Plan, Verdict
+from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Places, Plan, Verdict
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
@@ -29,6 +30,7 @@ __all__ = ["appraise", "verify"]
 _VENDOR_SET = TrustRoots.production().name
 _ORDER = tuple(Authority)  # weakest first
 _LEFT_OPEN = Answer(Outcome.UNCONSTRAINED, "any", "not asked")
+_NOT_ASKED = Answer(Outcome.ERROR, "an answer", "the question was not asked")
 _FRESHNESS_IDS = frozenset(question.id for question in FRESHNESS_QUESTIONS)
 _LIVE_IDS = frozenset(question.id for question in LIVE_QUESTIONS)
 _ABOUT_IDS = _FRESHNESS_IDS | _LIVE_IDS
@@ -85,23 +87,23 @@ def appraise(
         now=at,
         high_water=high_water,
     )
-    plans = _plans(technology, policies, freshness, marked=high_water is not None)
-    given = _ask_all(technology, case, plans)
-    verdict = _verdict(given, plans)
+    about = _ABOUT_REPORT_DATA[type(freshness)]
+    demand = _demand(technology, tuple(policies), about, marked=high_water is not None)
+    given = _ask_all(technology, case, demand.plans)
+    verdict = _verdict(given, demand)
     accepted = verdict is Verdict.ACCEPTED
-    standing = _standing(technology, tuple(policies))
     return Appraisal(
         maker=MAKER,
         verdict=verdict,
-        assurance=_ABOUT_REPORT_DATA[type(freshness)].grade if accepted else Assurance.EVIDENCE_ONLY,
+        assurance=about.grade if accepted else Assurance.EVIDENCE_ONLY,
         tee=evidence.tee,
         simulated=case.root_pinned_in != _VENDOR_SET,
-        identity_pinned=standing.identity_pinned,
-        identity_pin_source=standing.identity_pin_source,
-        policy_authority=standing.policy_authority,
+        identity_pinned=demand.identity_pinned,
+        identity_pin_source=demand.identity_pin_source,
+        policy_authority=demand.policy_authority,
         appraised_at=at,
-        expires_at=_expiry(case, at, policies) if accepted else None,
-        asked=tuple(plan for _, plan in plans),
+        expires_at=_expiry(case, at, demand) if accepted else None,
+        asked=demand.asked,
         given=tuple(given),
         notes=(*_notes(evidence), *case.notes),
         claims=case.claims,
@@ -136,7 +138,46 @@ def verify(
     return appraisal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Demand:
+    """What policies come to, whatever the evidence."""
+
+    plans: tuple[tuple[Policy, Plan], ...]
+    asked: tuple[Plan, ...]
+    count: int
+    """How many questions must be answered."""
+    valid_for: timedelta
+    """The shortest time that an acceptance lasts."""
+    expires_at: datetime | None
+    """The first end of a policy, None where none ends."""
+    identity_pinned: Pin
+    identity_pin_source: Authority | None
+    policy_authority: Authority
+
+
 @lru_cache(maxsize=256)
+def _demand(technology: AnyTechnology, policies: tuple[Policy, ...], about: AboutReportData, *, marked: bool) -> Demand:
+    """Say what policies ask, which identity they pin, and whose word they are."""
+    plans = [
+        plan_for(technology, policy, about, first=index == 0, marked=marked) for index, policy in enumerate(policies)
+    ]
+    every = [(policy.authority, technology.rules(policy)) for policy in policies]
+    pins = [(policy.authority, technology.pin(policy)) for policy in policies]
+    pins = [(authority, pin) for authority, pin in pins if pin is not Pin.NONE]
+    # Every policy had to accept, so of those that name software the strongest word counts.
+    naming = [authority for authority, rules in every if rules is not None and rules.constrains_software]
+    return Demand(
+        plans=tuple(zip(policies, plans, strict=True)),
+        asked=tuple(plans),
+        count=sum(len(plan.asked) for plan in plans),
+        valid_for=timedelta(seconds=min(policy.valid_for for policy in policies)),
+        expires_at=min([policy.expires_at for policy in policies if policy.expires_at], default=None),
+        identity_pinned=max((pin for _, pin in pins), key=tuple(Pin).index, default=Pin.NONE),
+        identity_pin_source=_strongest([authority for authority, _ in pins]) if pins else None,
+        policy_authority=_strongest(naming) if naming else min((a for a, _ in every), key=_ORDER.index),
+    )
+
+
 def plan_for(
     technology: AnyTechnology, policy: Policy, about: AboutReportData, *, first: bool, marked: bool = False
 ) -> Plan:
@@ -150,7 +191,14 @@ def plan_for(
             asked.append((question, asked_by))
         else:
             left_open.append(Check(question, _LEFT_OPEN, asked_by))
-    return Plan(asked=tuple(asked), ids=tuple(question.id for question, _ in asked), left_open=tuple(left_open))
+    places = tuple((index, question.id) for index, (question, _) in enumerate(asked))
+    return Plan(
+        asked=tuple(asked),
+        ids=tuple(id_ for _, id_ in places),
+        lasting=tuple(tuple(place for place in places if place[1] in one.answers) for one in technology.lasting),
+        passing=tuple(place for place in places if not any(place[1] in one.answers for one in technology.lasting)),
+        left_open=tuple(left_open),
+    )
 
 
 def _is_beside_the_point(question: Question, about: AboutReportData, *, marked: bool) -> bool:
@@ -174,58 +222,76 @@ def _is_asked(technology: AnyTechnology, question: Question, policy: Policy, abo
     return rules is not None and (question.rule == "revocation" or rules.constrains(question.rule or ""))
 
 
-def _plans(
-    technology: AnyTechnology, policies: Sequence[Policy], freshness: Expectation, *, marked: bool
-) -> tuple[tuple[Policy, Plan], ...]:
-    about = _ABOUT_REPORT_DATA[type(freshness)]
-    return tuple(
-        [
-            (policy, plan_for(technology, policy, about, first=index == 0, marked=marked))
-            for index, policy in enumerate(policies)
-        ]
-    )
-
-
 def _ask_all(technology: AnyTechnology, case: Case, plans: Sequence[tuple[Policy, Plan]]) -> list[Answer]:
     """Ask every question of every plan; one answer for each, in order."""
     given: list[Answer] = []
-    answers = technology.answers
     for policy, plan in plans:
         case.ask_under(policy)
-        # Dozens of questions for each appraisal: a function around each costs more than some of them do.
-        for id_ in plan.ids:
-            try:
-                answer = answers[id_](case)
-            except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is not yes; the other checks go on
-                answer = Answer(Outcome.ERROR, "an answer", f"{type(error).__name__}: {error}")
-            if type(answer) is not Answer or type(answer[0]) is not Outcome:
-                answer = Answer(Outcome.ERROR, "an answer", f"{type(answer).__name__}, which is none")
-            given.append(answer)
+        try:
+            found = list(_lasting(technology, case.grounds, policy, plan))
+        except _OurError as error:
+            found = error.found
+        _ask(technology.answers, plan.passing, case, found)
+        given += found
     return given
 
 
-def _verdict(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) -> Verdict:
+class _OurError(Exception):
+    """Raised where a lasting answer is our own error, so that it is given and not remembered."""
+
+    def __init__(self, found: list[Answer]) -> None:
+        super().__init__("an answer is our own error")
+        self.found = found
+
+
+@lru_cache(maxsize=512)
+def _lasting(technology: AnyTechnology, grounds: tuple[object, ...], policy: Policy, plan: Plan) -> tuple[Answer, ...]:
+    """Answer all that grounds decide, in the places of the plan; in the others stands an error until they are asked.
+
+    Raises _OurError.
+    """
+    found = [_NOT_ASKED] * len(plan.ids)
+    for about, places, ground in zip(technology.lasting, plan.lasting, grounds, strict=True):
+        _ask(about.answers, places, about.ask(ground, policy), found)
+    if any(found[index].outcome is Outcome.ERROR for places in plan.lasting for index, _ in places):
+        raise _OurError(found)
+    return tuple(found)
+
+
+def _ask(answers: Mapping[str, Callable[[Any], Answer]], places: Places, subject: object, found: list[Answer]) -> None:
+    """Ask about a subject, and put each answer in its place."""
+    # Dozens of questions for each appraisal: a function around each costs more than some of them do.
+    for index, id_ in places:
+        try:
+            answer = answers[id_](subject)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is not yes; the other checks go on
+            answer = Answer(Outcome.ERROR, "an answer", f"{type(error).__name__}: {error}")
+        if type(answer) is not Answer or type(answer[0]) is not Outcome:
+            answer = Answer(Outcome.ERROR, "an answer", f"{type(answer).__name__}, which is none")
+        found[index] = answer
+
+
+def _verdict(given: Sequence[Answer], demand: Demand) -> Verdict:
     """Accept if there is an answer to every question and each is a pass, or an absence that its policy tolerates."""
-    every = [answer[0] for answer in given]
     # Nothing asked is nothing answered, and no reason to accept.
-    complete = len(every) == sum([len(plan.asked) for _, plan in plans]) > 0
-    # Nearly always; a set of them would call each one's hash.
-    if complete and every.count(Outcome.PASS) == len(every):
+    complete = len(given) == demand.count > 0
+    others = [answer for answer in given if answer[0] is not Outcome.PASS]
+    if complete and not others:
         return Verdict.ACCEPTED
-    outcomes = set(every)
+    outcomes = {answer.outcome for answer in others}
     if Outcome.FAIL in outcomes or Outcome.ERROR in outcomes:
         return Verdict.REJECTED
     if Outcome.UNDECIDED in outcomes:
         return Verdict.UNDECIDED
-    if complete and _all_settled(given, plans):
+    if complete and _all_settled(given, demand):
         return Verdict.ACCEPTED
     raise CvmproofError(f"{len(given)} answers, outcomes {sorted(outcomes)}: not what was asked for")
 
 
-def _all_settled(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) -> bool:
+def _all_settled(given: Sequence[Answer], demand: Demand) -> bool:
     tolerated = [
         policy.revocation is Revocation.IF_AVAILABLE and question.rule == "revocation"
-        for policy, plan in plans
+        for policy, plan in demand.plans
         for question, _ in plan.asked
     ]
     return all(
@@ -234,34 +300,9 @@ def _all_settled(given: Sequence[Answer], plans: Sequence[tuple[Policy, Plan]]) 
     )
 
 
-def _expiry(case: Case, now: datetime, policies: Sequence[Policy]) -> datetime:
-    ends = [now + timedelta(seconds=policy.valid_for) for policy in policies]
-    ends += [policy.expires_at for policy in policies if policy.expires_at]
-    ends += case.ends(policies)
-    return min(ends)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Standing:
-    """What the policies make of a verdict, whatever the evidence: which identity they pin, and whose word they are."""
-
-    identity_pinned: Pin
-    identity_pin_source: Authority | None
-    policy_authority: Authority
-
-
-@lru_cache(maxsize=256)
-def _standing(technology: AnyTechnology, policies: tuple[Policy, ...]) -> Standing:
-    every = [(policy.authority, technology.rules(policy)) for policy in policies]
-    pins = [(policy.authority, technology.pin(policy)) for policy in policies]
-    pins = [(authority, pin) for authority, pin in pins if pin is not Pin.NONE]
-    # Every policy had to accept, so of those that name software the strongest word counts.
-    naming = [authority for authority, rules in every if rules is not None and rules.constrains_software]
-    return Standing(
-        identity_pinned=max((pin for _, pin in pins), key=tuple(Pin).index, default=Pin.NONE),
-        identity_pin_source=_strongest([authority for authority, _ in pins]) if pins else None,
-        policy_authority=_strongest(naming) if naming else min((a for a, _ in every), key=_ORDER.index),
-    )
+def _expiry(case: Case, now: datetime, demand: Demand) -> datetime:
+    ends = [now + demand.valid_for, *case.ends([policy for policy, _ in demand.plans])]
+    return min(ends if demand.expires_at is None else [*ends, demand.expires_at])
 
 
 def _strongest(authorities: list[Authority]) -> Authority:

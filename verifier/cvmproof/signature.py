@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from cvmproof_formats.errors import Malformed
-from cvmproof_formats.tdx.p256 import SIGNATURE_SIZE, read_signature
+from cvmproof_formats.tdx.p256 import SIGNATURE_SIZE
 
 RSA_KEY_BITS = 4096
 PSS_SALT_SIZE = 48  # bytes
@@ -25,6 +25,7 @@ P384_ORDER = int(
 )  # SEC 2, secp384r1, n
 P256_ORDER = int("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)  # SEC 2, secp256r1, n
 
+_HALF = SIGNATURE_SIZE // 2
 _SHA384 = SHA384()
 _ECDSA = ECDSA(_SHA384)
 _ECDSA_SHA256 = ECDSA(SHA256())
@@ -84,7 +85,7 @@ def verify_p256(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -
     """
     if len(signature) != SIGNATURE_SIZE:
         raise InvalidSignature
-    r, s = read_signature(signature)
+    r, s = int.from_bytes(signature[:_HALF], "big"), int.from_bytes(signature[_HALF:], "big")
     if not (0 < r < P256_ORDER and 0 < s < P256_ORDER):
         raise InvalidSignature
     key.verify(encode_dss_signature(r, s), message, _ECDSA_SHA256)

@@ -1,6 +1,6 @@
 """What the appraisal needs to know of a technology: its questions, who answers them, and how a case is read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -35,6 +35,10 @@ class Case(Protocol):
 
     def ask_under(self, policy: Policy) -> None:
         """Let this policy ask from now on."""
+
+    @property
+    def grounds(self) -> tuple[Hashable, ...]:
+        """What lasting answers are about, in the order of `Technology.lasting`; equal grounds are answered alike."""
 
     @property
     def root_pinned_in(self) -> str | None:
@@ -78,6 +82,15 @@ class ReadCase(Protocol[ReadCase_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lasting:
+    """Answers about a part of a case that is the same in many: a ground, which has neither time nor signature in it."""
+
+    answers: Mapping[str, Callable[[Any], Answer]]
+    ask: Callable[[Any, Policy], object]
+    """Let a policy ask about a ground: all that its answers look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Technology(Generic[CaseType]):
     """One technology."""
 
@@ -86,6 +99,8 @@ class Technology(Generic[CaseType]):
     answers: Mapping[str, Callable[[CaseType], Answer]]
     read_case: ReadCase[CaseType]
     rules: Callable[[Policy], Rules | None]
+    lasting: tuple[Lasting, ...] = ()
+    """One for each of the grounds of a case."""
     pin: Callable[[Policy], Pin]
     """Which identity a policy names for this technology."""
 

@@ -10,6 +10,9 @@ from enum import IntEnum
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.layout import Layout, raw, structure, uint
 
+REPORT_DATA_OFFSET = 520
+REPORT_DATA_SIZE = 64  # bytes
+
 
 class BodyType(IntEnum):
     """Body types of quote version 5."""
@@ -38,7 +41,7 @@ class TdBody(Layout):
     rtmr1: bytes = raw(376, 48)
     rtmr2: bytes = raw(424, 48)
     rtmr3: bytes = raw(472, 48)
-    report_data: bytes = raw(520, 64)
+    report_data: bytes = raw(REPORT_DATA_OFFSET, REPORT_DATA_SIZE)
 
     @property
     def rtmrs(self) -> tuple[bytes, bytes, bytes, bytes]:
@@ -53,6 +56,11 @@ class TdBody15(TdBody):
     tee_tcb_svn2: bytes = raw(584, 16)  # of the TDX module that runs the TD now
     mr_service_td: bytes = raw(600, 48)  # zero where no service TD is bound
 
+
+MODULE_SIZE = 120
+"""What comes first in a body is about the TDX module: bytes up to SEAMATTRIBUTES, this one included."""
+CURRENT_TEE_TCB_SVN = slice(584, 600)
+"""Where TDX 1.5 has the TEE_TCB_SVN of now."""
 
 BODIES: dict[BodyType, type[TdBody]] = {BodyType.TD_1_0: TdBody, BodyType.TD_1_5: TdBody15}
 

@@ -5,15 +5,15 @@ the report, holds another one inside: type 5, the certificates. The other types 
 and are refused by name.
 """
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.tdx.cursor import Cursor
 from cvmproof_formats.tdx.p256 import SIGNATURE_SIZE
-from cvmproof_formats.tdx.qe_report import QE_REPORT_SIZE, EnclaveReport
+from cvmproof_formats.tdx.qe_report import QE_REPORT_SIZE, REPORT_DATA_SIZE, EnclaveReport
 
 AUTHENTICATION_DATA_LIMIT = 0xFFFF  # bytes: its length is a u16
 
@@ -45,31 +45,62 @@ _MEANINGS = {
 class QeCertification:
     """The quoting enclave's word for the attestation key, and the chain of the PCK key that signed it.
 
-    `signed` is the report as received, `report` the same read; `signature` is r||s over it, 64 bytes; `pck_chain` is
-    PEM as received: `read_pck_chain` reads it.
+    `signed` is the report as received; `signature` is r||s over it, 64 bytes; `pck_chain` is PEM as received:
+    `read_pck_chain` reads it.
     """
 
     signed: bytes
-    report: EnclaveReport
     signature: bytes
     authentication_data: bytes
     pck_chain: bytes
 
+    @property
+    def report(self) -> EnclaveReport:
+        """The report, read whenever it is asked for: most of it is the same in many quotes."""
+        return EnclaveReport.parse(self.signed)
 
-@lru_cache(maxsize=256)
+    @property
+    def report_data(self) -> bytes:
+        """REPORT_DATA of the report, 64 bytes."""
+        return self.signed[-REPORT_DATA_SIZE:]
+
+
+# Type, size, QE report, its signature, and the size of the authentication data; then type and size of the chain.
+_START = struct.Struct(f"<HI{QE_REPORT_SIZE}s{SIGNATURE_SIZE}sH")
+_WRAPPING = struct.Struct("<HI")
+
+
 def read_qe_certification(data: bytes) -> QeCertification:
-    """Read certification data of type 6 with type 5 inside, to the last byte; a platform's is the same in every quote.
+    """Read certification data of type 6 with type 5 inside, to the last byte.
 
     Raises Malformed for lengths that do not fit each other; with category UNSUPPORTED for other types.
     """
+    # Nearly always all fits; where it does not, it is read step by step, and the fault is found there.
+    if len(data) >= _START.size:
+        outer, size, signed, signature, length = _START.unpack_from(data)
+        start = _START.size + length
+        chain = start + _WRAPPING.size
+        fits = outer == CertificationType.QE_REPORT and size == len(data) - _WRAPPING.size and chain <= len(data)
+        if fits and _WRAPPING.unpack_from(data, start) == (CertificationType.PCK_CHAIN, len(data) - chain):
+            EnclaveReport.require_fit(signed)
+            return QeCertification(
+                signed=signed,
+                signature=signature,
+                authentication_data=data[_START.size : start],
+                pck_chain=data[chain:],
+            )
+    return _read_step_by_step(data)
+
+
+def _read_step_by_step(data: bytes) -> QeCertification:
     cursor = Cursor(_content(data, CertificationType.QE_REPORT, "certification data"), name="QE report certification")
     signed = cursor.take(QE_REPORT_SIZE, "QE report")
     signature = cursor.take(SIGNATURE_SIZE, "signature of the QE report")
     size = cursor.number(2, "size of the QE authentication data")
     authentication_data = cursor.take(size, "QE authentication data")
+    EnclaveReport.require_fit(signed)
     return QeCertification(
         signed=signed,
-        report=EnclaveReport.parse(signed),
         signature=signature,
         authentication_data=authentication_data,
         pck_chain=_content(cursor.rest(), CertificationType.PCK_CHAIN, "certification data of the QE report"),

@@ -4,11 +4,21 @@ Follows Intel's DCAP quote format (the ECDSA quote library reference, appendix A
 Lengths fit each other to the byte; what is signed is kept as the bytes received.
 """
 
+import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cvmproof_formats.encoding import require_size
 from cvmproof_formats.errors import Malformed
-from cvmproof_formats.tdx.body import BODIES, BodyType, TdBody, TdBody15, require_body_type
+from cvmproof_formats.tdx.body import (
+    BODIES,
+    REPORT_DATA_OFFSET,
+    REPORT_DATA_SIZE,
+    BodyType,
+    TdBody,
+    TdBody15,
+    require_body_type,
+)
 from cvmproof_formats.tdx.certification_data import QeCertification, read_qe_certification
 from cvmproof_formats.tdx.cursor import Cursor
 from cvmproof_formats.tdx.header import (
@@ -33,9 +43,7 @@ class Quote:
     `padding` counts the zero bytes that were cut off behind the quote.
     """
 
-    header: QuoteHeader
     body_type: BodyType
-    body: TdBody
     signed: bytes
     signature: bytes
     attestation_key: bytes
@@ -43,9 +51,30 @@ class Quote:
     padding: int = 0
 
     @property
+    def header(self) -> QuoteHeader:
+        """The header."""
+        return read_header(self.signed[:HEADER_SIZE])
+
+    @property
+    def body(self) -> TdBody:
+        """The body, read whenever it is asked for: most of it is the same in many quotes."""
+        return BODIES[self.body_type].parse(self.body_bytes)
+
+    @property
+    def body_bytes(self) -> bytes:
+        """The body as received."""
+        return self.signed[-BODIES[self.body_type].layout_size :]
+
+    @property
+    def report_data(self) -> bytes:
+        """REPORT_DATA of the TD, 64 bytes."""
+        return self.body_bytes[REPORT_DATA_OFFSET : REPORT_DATA_OFFSET + REPORT_DATA_SIZE]
+
+    @property
     def current_tee_tcb_svn(self) -> bytes | None:
         """TEE_TCB_SVN of the module that runs the TD now, 16 bytes; None where the body does not say."""
-        return self.body.tee_tcb_svn2 if isinstance(self.body, TdBody15) else None
+        body = self.body
+        return body.tee_tcb_svn2 if isinstance(body, TdBody15) else None
 
 
 def read_quote(data: bytes) -> Quote:
@@ -94,20 +123,61 @@ def build_quote(*, signed: bytes, signature: bytes, attestation_key: bytes, cert
 
 def _read(data: bytes, *, padded: bool) -> Quote:
     require_size(data, what="quote", limit=QUOTE_LIMIT)
+    # Nearly always all lengths fit; where one does not, the quote is read step by step, and the fault is found there.
+    found = _FORMS.get(data[_BODY_TYPE]) if data[:2] == _WITH_BODY_TYPE else _FORM_4 if data[:2] == b"\4\0" else None
+    if found is None or len(data) < found.parts.size:
+        return _read_step_by_step(data, padded=padded)
+    header, body, size, signature, attestation_key = found.parts.unpack_from(data)
+    if size != len(data) - found.signed - _SIZE_FIELD:
+        return _read_step_by_step(data, padded=padded)
+    read_header(header)
+    BODIES[found.body_type].require_fit(body)
+    return Quote(
+        body_type=found.body_type,
+        signed=data[: found.signed],
+        signature=signature,
+        attestation_key=attestation_key,
+        qe=read_qe_certification(data[found.parts.size :]),
+    )
+
+
+class _Form(NamedTuple):
+    """How a quote of one version with one body lies: header, body, size of the signature data, signature and key."""
+
+    body_type: BodyType
+    signed: int
+    parts: struct.Struct
+
+
+def _form(body_type: BodyType, descriptor: int) -> _Form:
+    size = BODIES[body_type].layout_size
+    parts = struct.Struct(f"<{HEADER_SIZE}s{descriptor}x{size}sI{SIGNATURE_SIZE}s{KEY_SIZE}s")
+    return _Form(body_type, HEADER_SIZE + descriptor + size, parts)
+
+
+_SIZE_FIELD = 4  # bytes
+_BODY_TYPE = slice(HEADER_SIZE, HEADER_SIZE + 6)  # in version 5: type, two bytes, and size, four bytes
+_WITH_BODY_TYPE = FIRST_VERSION_WITH_BODY_TYPE.to_bytes(2, "little")
+_FORM_4 = _form(BodyType.TD_1_0, 0)
+_FORMS = {
+    kind.to_bytes(2, "little") + layout.layout_size.to_bytes(4, "little"): _form(kind, 6)
+    for kind, layout in BODIES.items()
+}
+
+
+def _read_step_by_step(data: bytes, *, padded: bool) -> Quote:
     cursor = Cursor(data, name="quote")
     header = read_header(cursor.take(HEADER_SIZE, "header"))
     body_type = _read_body_type(cursor, header.version)
     layout = BODIES[body_type]
-    body = layout.parse(cursor.take(layout.layout_size, layout.layout_name))
+    layout.require_fit(cursor.take(layout.layout_size, layout.layout_name))
     signed = data[: cursor.offset]
     signature_data = cursor.take(cursor.number(4, "size of the signature data"), "signature data")
     padding = _cut_padding(cursor) if padded else 0
     cursor.require_end()
     inner = Cursor(signature_data, name="signature data")
     return Quote(
-        header=header,
         body_type=body_type,
-        body=body,
         signed=signed,
         signature=inner.take(SIGNATURE_SIZE, "signature"),
         attestation_key=inner.take(KEY_SIZE, "attestation key"),

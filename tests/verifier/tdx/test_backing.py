@@ -6,7 +6,7 @@ from datetime import timedelta
 from tests.verifier.tdx.situation import NOW, Situation, assert_accepted
 
 from cvmproof.appraisal import Verdict
-from cvmproof.tdx.case import choose_backing
+from cvmproof.tdx.backing import choose_backing
 from cvmproof.tdx.chain import examine_pck_chain
 from cvmproof_formats.tdx.quote import read_quote
 

@@ -60,13 +60,13 @@ def case_of(situation: Situation, collateral: Collateral | None = None) -> TdxCa
 def test_a_case_has_what_quote_certificate_and_collateral_say() -> None:
     for situation in (GOOD, FIFTH, Situation(ca=Ca.PROCESSOR)):
         case = case_of(situation)
-        assert case.body.mr_td == SIMULATED_MRTD
+        assert case.quote.body.mr_td == case.td.body.mr_td == SIMULATED_MRTD
         assert case.report_data == situation.report_data
-        assert case.pck == situation.platform.identity
+        assert case.backing.chain.identity == situation.platform.identity
         assert case.root_pinned_in == "simulated"
-        assert case.rating is not None
-        assert case.rating.status is TcbStatus.UP_TO_DATE
-        assert (len(case.root_crls), len(case.pck_crls)) == (1, 1)
+        assert case.host.rating is not None
+        assert case.host.rating.status is TcbStatus.UP_TO_DATE
+        assert (len(case.backing.root_crls), len(case.backing.pck_crls)) == (1, 1)
         assert case.notes == ()
         claims = case.claims
         assert claims.tcb_info == situation.intel.tcb_info
@@ -75,12 +75,13 @@ def test_a_case_has_what_quote_certificate_and_collateral_say() -> None:
 
 def test_without_collateral_there_is_nothing_to_rate_by() -> None:
     case = case_of(GOOD, Collateral())
-    assert (case.signer, case.tcb_info, case.qe_identity, case.rating) == (None, None, None, None)
-    assert (case.root_crls, case.pck_crls) == ((), ())
+    backing = case.backing
+    assert (backing.signer, backing.tcb_info, backing.qe_identity, case.host.rating) == (None, None, None, None)
+    assert (backing.root_crls, backing.pck_crls) == ((), ())
     claims = case.claims
     assert (claims.rating, claims.tcb_info, claims.qe_identity) == (None, None, None)
     for name in ("tcb_info", "qe_identity"):
-        assert case_of(replace(GOOD, without=frozenset({name}))).rating is None
+        assert case_of(replace(GOOD, without=frozenset({name}))).host.rating is None
 
 
 def test_a_td_is_rated_whether_or_not_its_collateral_is_signed_but_that_is_refused() -> None:

@@ -3,7 +3,7 @@
 from tests.verifier.tdx.situation import Situation, policy_of, policy_without_tdx
 
 from cvmproof.appraisal import Pin
-from cvmproof.tdx.answering import ANSWERS
+from cvmproof.tdx.answering import ANSWERS, HOST_ANSWERS, TD_ANSWERS
 from cvmproof.tdx.case import read_case
 from cvmproof.tdx.questions import TDX_QUESTIONS
 from cvmproof.tdx.technology import TDX, pin_of, rules_of
@@ -14,6 +14,7 @@ PPID = Situation().platform.ppid.hex()
 
 def test_it_has_the_questions_and_whoever_answers_them() -> None:
     assert (TDX.tee, TDX.questions, TDX.answers, TDX.read_case) == (Tee.TDX, TDX_QUESTIONS, ANSWERS, read_case)
+    assert [lasting.answers for lasting in TDX.lasting] == [HOST_ANSWERS, TD_ANSWERS]
 
 
 def test_rules_are_those_of_the_tdx_table_or_none() -> None:

@@ -53,6 +53,11 @@ class SnpCase:
             self.rules = policy.snp
 
     @property
+    def grounds(self) -> tuple[()]:
+        """None: every answer about a report is given anew."""
+        return ()
+
+    @property
     def root_pinned_in(self) -> str | None:
         """Name the compiled-in trust set that has the root's key, if one does."""
         return self.chain.root_pinned_in

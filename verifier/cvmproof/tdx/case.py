@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cvmproof.claims import TdxClaims
 from cvmproof.collateral.collateral import Collateral
@@ -13,43 +14,14 @@ from cvmproof.high_water import QE_IDENTITY_NAME, HighWater, Mark, crl_name, tcb
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.tdx_rules import TdxRules
-from cvmproof.tdx.chain import PckChain, Signer, choose_signer, examine_pck_chain, signers_of
+from cvmproof.tdx.backing import Backing, choose_backing
+from cvmproof.tdx.chain import examine_pck_chain
 from cvmproof.tdx.event_log import replay_note
-from cvmproof.tdx.link import RevocationList, examine_crl
-from cvmproof.tdx.signed_info import (
-    SignedInfo,
-    choose_qe_identity,
-    choose_tcb_info,
-    examine_qe_identities,
-    examine_tcb_infos,
-)
-from cvmproof.tdx.tcb import TdRating, rate
+from cvmproof.tdx.host import Host, host_of
+from cvmproof.tdx.td import Td, td_of
 from cvmproof.trust import TrustRoots
 from cvmproof_formats.evidence import Evidence
-from cvmproof_formats.tdx.body import TdBody
-from cvmproof_formats.tdx.pck import PckIdentity
-from cvmproof_formats.tdx.qe_identity import QeIdentity
 from cvmproof_formats.tdx.quote import Quote, read_padded_quote
-from cvmproof_formats.tdx.signed_json import Signed
-from cvmproof_formats.tdx.tcb_info import TcbInfo
-from cvmproof_formats.x509 import Certificate
-
-Lists = tuple[RevocationList, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Backing:
-    """What a quote is judged by: its chain, and the collateral chosen for it; the same object for the same bytes.
-
-    It says nothing of the quote's own signatures, and nothing in it depends on the time.
-    """
-
-    chain: PckChain
-    signer: Signer | None
-    tcb_info: SignedInfo[TcbInfo] | None
-    qe_identity: SignedInfo[QeIdentity] | None
-    root_crls: Lists
-    pck_crls: Lists
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,33 +30,20 @@ class TdxCase:
 
     evidence: Evidence
     quote: Quote
-    backing: Backing
-    rating: TdRating | None
+    host: Host
+    td: Td
     trust: TrustRoots
     freshness: Expectation
     now: datetime
     policy: Policy
     high_water: HighWater | None = None
-    chain: PckChain = field(init=False)
-    pck: PckIdentity | None = field(init=False)
-    """What the PCK certificate says."""
-    signer: Signer | None = field(init=False)
-    tcb_info: SignedInfo[TcbInfo] | None = field(init=False)
-    qe_identity: SignedInfo[QeIdentity] | None = field(init=False)
-    root_crls: Lists = field(init=False)
-    pck_crls: Lists = field(init=False)
-    body: TdBody = field(init=False)
+    backing: Backing = field(init=False)
     report_data: bytes = field(init=False)
     rules: TdxRules = field(init=False)
 
     def __post_init__(self) -> None:
-        backing = self.backing
-        self.chain, self.pck, self.signer = backing.chain, backing.chain.identity, backing.signer
-        self.tcb_info, self.qe_identity = backing.tcb_info, backing.qe_identity
-        self.root_crls, self.pck_crls = backing.root_crls, backing.pck_crls
-        self.body = self.quote.body
-        self.report_data = self.body.report_data
-        self.ask_under(self.policy)
+        self.backing = self.host.backing
+        self.report_data = self.quote.report_data
 
     def ask_under(self, policy: Policy) -> None:
         """Let this policy ask from now on; one without rules for TDX asks nothing that needs them."""
@@ -93,9 +52,14 @@ class TdxCase:
             self.rules = policy.tdx
 
     @property
+    def grounds(self) -> tuple[Host, Td]:
+        """What is the same in every quote of this host, and of this TD."""
+        return self.host, self.td
+
+    @property
     def root_pinned_in(self) -> str | None:
         """Name the compiled-in trust set that has the root's key, if one does."""
-        return self.chain.root_pinned_in
+        return self.backing.chain.root_pinned_in
 
     @property
     def marks(self) -> Mapping[str, tuple[str, Mark]]:
@@ -112,25 +76,27 @@ class TdxCase:
         """Say what was noticed."""
         padding, log = self.quote.padding, self.evidence.event_log
         noticed = (f"{padding} zero bytes behind the quote cut off",) if padding else ()
-        return noticed if log is None else (*noticed, replay_note(log, self.body.rtmrs))
+        return noticed if log is None else (*noticed, replay_note(log, self.quote.body.rtmrs))
 
     @property
     def claims(self) -> TdxClaims:
         """Say what the quote says."""
         return TdxClaims(
             quote=self.quote,
-            pck=self.pck,
-            rating=self.rating,
-            tcb_info=self.tcb_info.info if self.tcb_info else None,
-            qe_identity=self.qe_identity.info if self.qe_identity else None,
+            pck=self.backing.chain.identity,
+            rating=self.host.rating,
+            tcb_info=self.backing.info,
+            qe_identity=self.backing.identity,
         )
 
     def ends(self, policies: Sequence[Policy]) -> list[datetime]:
         """Give the ends of certificates, revocation lists and Intel's JSON, these with the shortest grace given."""
-        certificates, dated = _dates(self.backing)
-        now, grace = self.now, seconds(min([p.tdx.collateral_grace for p in policies if p.tdx], default=0))
+        found = _ends(self.backing, min([p.tdx.collateral_grace for p in policies if p.tdx], default=0))
+        if found.since <= self.now <= found.until:
+            return [found.certificates, found.until]
         # An older list beside the current one shortens nothing.
-        return [certificates, *(until + grace for since, until in dated if since <= now <= until + grace)]
+        current = [until for since, until in found.dated if since <= self.now <= until]
+        return [found.certificates, *current]
 
 
 def read_case(
@@ -149,73 +115,16 @@ def read_case(
     """
     quote = read_padded_quote(evidence.report)
     backing = choose_backing(examine_pck_chain(quote.qe.pck_chain), collateral, now)
-    body, qe_svn = quote.body, quote.qe.report.isv_svn
     return TdxCase(
         evidence=evidence,
         quote=quote,
-        backing=backing,
-        # By what is at hand, whether or not its signatures hold: that is for other questions.
-        rating=_rating(backing, launch=body.tee_tcb_svn, current=quote.current_tee_tcb_svn, qe_svn=qe_svn),
+        host=host_of(backing, quote, trust.name),
+        td=td_of(quote),
         trust=trust,
         freshness=freshness,
         now=now,
         policy=policy,
         high_water=high_water,
-    )
-
-
-def choose_backing(chain: PckChain, collateral: Collateral, now: datetime) -> Backing:
-    """Choose the collateral to judge a quote by; the time only decides between several that could serve."""
-    supplied = collateral.certificates, collateral.intel_crls, collateral.tcb_infos, collateral.qe_identities
-    only = _only_choice(chain, *supplied)
-    if only is not None:
-        return only
-    signed = (*collateral.tcb_infos, *collateral.qe_identities)
-    signer = choose_signer(collateral.certificates, chain.root, now, signed)
-    spki = signer.certificate.spki if signer else None
-    fmspc = chain.identity.fmspc if chain.identity else None
-    return _backing(
-        chain,
-        signer,
-        choose_tcb_info(collateral.tcb_infos, spki, fmspc, now),
-        choose_qe_identity(collateral.qe_identities, spki, now),
-        collateral.intel_crls,
-    )
-
-
-@lru_cache(maxsize=512)
-def _only_choice(
-    chain: PckChain,
-    certificates: tuple[bytes, ...],
-    crls: tuple[bytes, ...],
-    tcb_infos: tuple[Signed, ...],
-    qe_identities: tuple[Signed, ...],
-) -> Backing | None:
-    """Give what there is where there is at most one of each kind, so that no time could choose another."""
-    signers = signers_of(certificates, chain.root)
-    if max(map(len, (signers, tcb_infos, qe_identities))) > 1:
-        return None
-    signer = signers[0] if signers else None
-    spki = signer.certificate.spki if signer else None
-    infos, identities = examine_tcb_infos(tcb_infos, spki), examine_qe_identities(qe_identities, spki)
-    return _backing(chain, signer, infos[0] if infos else None, identities[0] if identities else None, crls)
-
-
-@lru_cache(maxsize=512)
-def _backing(
-    chain: PckChain,
-    signer: Signer | None,
-    tcb_info: SignedInfo[TcbInfo] | None,
-    qe_identity: SignedInfo[QeIdentity] | None,
-    crls: tuple[bytes, ...],
-) -> Backing:
-    return Backing(
-        chain=chain,
-        signer=signer,
-        tcb_info=tcb_info,
-        qe_identity=qe_identity,
-        root_crls=_lists(crls, chain.root),
-        pck_crls=_lists(crls, chain.authority),
     )
 
 
@@ -225,32 +134,30 @@ def seconds(count: int) -> timedelta:
     return timedelta(seconds=count)
 
 
-@lru_cache(maxsize=1024)
-def _rating(backing: Backing, *, launch: bytes, current: bytes | None, qe_svn: int) -> TdRating | None:
-    info = backing.tcb_info.info if backing.tcb_info else None
-    identity = backing.qe_identity.info if backing.qe_identity else None
-    pck = backing.chain.identity
-    if info is None or identity is None or pck is None:
-        return None
-    return rate(info, identity, pck, launch=launch, current=current, qe_svn=qe_svn)
+class _Ends(NamedTuple):
+    """The first end of a certificate; from when till when each list and JSON is to be used, and all of them are."""
+
+    certificates: datetime
+    dated: tuple[tuple[datetime, datetime], ...]
+    since: datetime
+    until: datetime
 
 
 @lru_cache(maxsize=512)
-def _dates(backing: Backing) -> tuple[datetime, tuple[tuple[datetime, datetime], ...]]:
-    """Give the first end of a certificate, and of authentic lists and Intel's JSON from when till when they are."""
+def _ends(backing: Backing, grace: int) -> _Ends:
+    """Give the dates of certificates, authentic lists and Intel's JSON, these with so many seconds of grace."""
     certificates = [*backing.chain.certificates, *([backing.signer.certificate] if backing.signer else [])]
     lists = [one.crl for one in (*backing.root_crls, *backing.pck_crls) if one.crl and not one.problem]
-    infos = [one.info for one in (backing.tcb_info, backing.qe_identity) if one and one.info]
-    dated = [(crl.this_update, crl.next_update) for crl in lists if crl.next_update]
-    dated += [(info.issue_date, info.next_update) for info in infos]
-    return min(certificate.not_after for certificate in certificates), tuple(dated)
-
-
-@lru_cache(maxsize=256)
-def _lists(crls: tuple[bytes, ...], authority: Certificate) -> Lists:
-    """Examine the revocation lists of one authority; those of others are passed over, unreadable ones are not."""
-    examined = (examine_crl(data, authority) for data in crls)
-    return tuple(one for one in examined if one.crl is None or one.crl.issuer == authority.subject)
+    infos = [one for one in (backing.info, backing.identity) if one]
+    dated = [(crl.this_update, crl.next_update + seconds(grace)) for crl in lists if crl.next_update]
+    dated += [(info.issue_date, info.next_update + seconds(grace)) for info in infos]
+    end = min(certificate.not_after for certificate in certificates)
+    return _Ends(
+        certificates=end,
+        dated=tuple(dated),
+        since=max([since for since, _ in dated], default=end),
+        until=min([until for _, until in dated], default=end),
+    )
 
 
 @lru_cache(maxsize=512)

@@ -5,9 +5,11 @@ from datetime import datetime
 from functools import lru_cache
 
 from cvmproof.check import Absent, Answer, Outcome, failed, passed, require, undecided
-from cvmproof.policy.policy import Revocation
-from cvmproof.tdx.answering import answers
-from cvmproof.tdx.case import Backing, Lists, TdxCase, seconds
+from cvmproof.policy.policy import Policy, Revocation
+from cvmproof.tdx.answering import answers, answers_host
+from cvmproof.tdx.backing import Backing, Lists
+from cvmproof.tdx.case import TdxCase, seconds
+from cvmproof.tdx.host import HostAsked
 from cvmproof_formats.x509 import Certificate, CertificateList
 
 _PROFILE = "Intel's certificate profile"
@@ -17,110 +19,112 @@ _ROOT, _PCK_CA = "the root", "the PCK CA"
 _LIST_OF = {whose: f"a revocation list that {whose} signed" for whose in (_ROOT, _PCK_CA)}
 
 
-@answers("tdx.pck.profile")
-def pck_profile(case: TdxCase) -> Answer:
+@answers_host("tdx.pck.profile")
+def pck_profile(host: HostAsked) -> Answer:
     """The leaf must be a PCK certificate in Intel's profile."""
-    return _holds(case.chain.leaf_problem, _PROFILE)
+    return _holds(host.chain.leaf_problem, _PROFILE)
 
 
-@answers("tdx.pck.signature")
-def pck_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.pck.signature")
+def pck_signature(host: HostAsked) -> Answer:
     """The CA must have signed the leaf."""
-    return _holds(case.chain.leaf_signature_problem, "the CA's signature")
+    return _holds(host.chain.leaf_signature_problem, "the CA's signature")
 
 
-@answers("tdx.chain.intermediate")
-def chain_intermediate(case: TdxCase) -> Answer:
+@answers_host("tdx.chain.intermediate")
+def chain_intermediate(host: HostAsked) -> Answer:
     """The certificate above the leaf must be that of a PCK CA, of platforms or of processors."""
-    return _holds(case.chain.authority_problem, _PROFILE)
+    return _holds(host.chain.authority_problem, _PROFILE)
 
 
-@answers("tdx.chain.intermediate_signature")
-def chain_intermediate_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.chain.intermediate_signature")
+def chain_intermediate_signature(host: HostAsked) -> Answer:
     """The root must have signed the CA."""
-    return _holds(case.chain.authority_signature_problem, "the root's signature")
+    return _holds(host.chain.authority_signature_problem, "the root's signature")
 
 
-@answers("tdx.chain.root")
-def chain_root(case: TdxCase) -> Answer:
+@answers_host("tdx.chain.root")
+def chain_root(host: HostAsked) -> Answer:
     """The root must be in Intel's profile, and its key pinned in a compiled-in set."""
-    chain, expected = case.chain, "a root key that is pinned"
+    chain, expected = host.chain, "a root key that is pinned"
     if chain.root_problem:
         return failed(expected, chain.root_problem)
     return require(chain.root_pinned_in is not None, expected, ("SHA-256 of its key", chain.root_key_sha256))
 
 
-@answers("tdx.chain.root_signature")
-def chain_root_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.chain.root_signature")
+def chain_root_signature(host: HostAsked) -> Answer:
     """The root certificate must carry its own key's signature: without it, its dates and flags could be anybody's."""
-    return _holds(case.chain.root_signature_problem, "the root's own signature")
+    return _holds(host.chain.root_signature_problem, "the root's own signature")
 
 
-@answers("tdx.chain.trust_set")
-def chain_trust_set(case: TdxCase) -> Answer:
+@answers_host("tdx.chain.trust_set")
+def chain_trust_set(host: HostAsked) -> Answer:
     """The root may not be of another trust set than the one the caller named."""
-    expected, found = ("not a root of another set than", case.trust.name), case.chain.root_pinned_in
-    return require(found is None or found == case.trust.name, expected, found or "of none")
+    expected, found = ("not a root of another set than", host.trust), host.chain.root_pinned_in
+    return require(found is None or found == host.trust, expected, found or "of none")
 
 
 @answers("tdx.chain.validity")
 def chain_validity(case: TdxCase) -> Answer:
     """All three certificates must be valid at the time of the appraisal."""
-    return _all_valid(case.chain.certificates, case.now)
+    return _all_valid(case.backing.chain.certificates, case.now)
 
 
-@answers("tdx.signer.profile")
-def signer_profile(case: TdxCase) -> Answer:
+@answers_host("tdx.signer.profile")
+def signer_profile(host: HostAsked) -> Answer:
     """The certificate must be that of the TCB signing key, in Intel's profile."""
-    return undecided(_PROFILE, _NO_SIGNER) if case.signer is None else _holds(case.signer.problem, _PROFILE)
+    signer = host.backing.signer
+    return undecided(_PROFILE, _NO_SIGNER) if signer is None else _holds(signer.problem, _PROFILE)
 
 
-@answers("tdx.signer.signature")
-def signer_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.signer.signature")
+def signer_signature(host: HostAsked) -> Answer:
     """The root of the quote's own chain must have signed it."""
-    expected = "the root's signature"
-    return undecided(expected, _NO_SIGNER) if case.signer is None else _holds(case.signer.signature_problem, expected)
+    expected, signer = "the root's signature", host.backing.signer
+    return undecided(expected, _NO_SIGNER) if signer is None else _holds(signer.signature_problem, expected)
 
 
 @answers("tdx.signer.validity")
 def signer_validity(case: TdxCase) -> Answer:
     """The signing key's certificate must be valid at the time of the appraisal."""
-    return undecided(case.now, _NO_SIGNER) if case.signer is None else _all_valid((case.signer.certificate,), case.now)
+    signer = case.backing.signer
+    return undecided(case.now, _NO_SIGNER) if signer is None else _all_valid((signer.certificate,), case.now)
 
 
-@answers("tdx.root_crl.signature")
-def root_crl_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.root_crl.signature")
+def root_crl_signature(host: HostAsked) -> Answer:
     """There must be a revocation list that the root signed."""
-    return _is_authentic(case, case.root_crls, _ROOT)
+    return _is_authentic(host, host.backing.root_crls, _ROOT)
 
 
 @answers("tdx.root_crl.current")
 def root_crl_current(case: TdxCase) -> Answer:
     """A list of the root must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.root_crls, _ROOT)
+    return _is_current(case, case.backing.root_crls, _ROOT)
 
 
-@answers("tdx.pck_crl.signature")
-def pck_crl_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.pck_crl.signature")
+def pck_crl_signature(host: HostAsked) -> Answer:
     """There must be a revocation list that the platform key's CA signed."""
-    return _is_authentic(case, case.pck_crls, _PCK_CA)
+    return _is_authentic(host, host.backing.pck_crls, _PCK_CA)
 
 
 @answers("tdx.pck_crl.current")
 def pck_crl_current(case: TdxCase) -> Answer:
     """A list of the CA must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.pck_crls, _PCK_CA)
+    return _is_current(case, case.backing.pck_crls, _PCK_CA)
 
 
-@answers("tdx.crl.revoked")
-def crl_revoked(case: TdxCase) -> Answer:
+@answers_host("tdx.crl.revoked")
+def crl_revoked(host: HostAsked) -> Answer:
     """No authentic list, however old, may name the leaf, the CA, the TCB signing key or the root itself."""
-    revoked = _revoked(case.backing)
+    revoked = _revoked(host.backing)
     if revoked is not None:
         return failed(_NOT_REVOKED, f"serial number {revoked:#x} revoked")
-    if not case.root_crls or not case.pck_crls:
-        return _no_list(case, _NOT_REVOKED, _PCK_CA if case.root_crls else _ROOT)
-    complete = _readable(case.root_crls) and _readable(case.pck_crls)
+    if not host.backing.root_crls or not host.backing.pck_crls:
+        return _no_list(host.policy, _NOT_REVOKED, _PCK_CA if host.backing.root_crls else _ROOT)
+    complete = _readable(host.backing.root_crls) and _readable(host.backing.pck_crls)
     return passed(_NOT_REVOKED, _NOT_REVOKED) if complete else undecided(_NOT_REVOKED, Absent("an authentic list"))
 
 
@@ -150,17 +154,17 @@ def _all_valid(certificates: Iterable[Certificate], now: datetime) -> Answer:
     return passed(now, "all valid")
 
 
-def _is_authentic(case: TdxCase, lists: Lists, whose: str) -> Answer:
+def _is_authentic(host: HostAsked, lists: Lists, whose: str) -> Answer:
     expected = _LIST_OF[whose]
     if not lists:
-        return _no_list(case, expected, whose)
+        return _no_list(host.policy, expected, whose)
     problems = [examined.problem for examined in lists]
     return passed(expected, expected) if "" in problems else failed(expected, problems[0])
 
 
 def _is_current(case: TdxCase, lists: Lists, whose: str) -> Answer:
     if not lists:
-        return _no_list(case, case.now, whose)
+        return _no_list(case.policy, case.now, whose)
     readable = _readable(lists)
     if not readable:
         return undecided(case.now, Absent(_LIST_OF[whose]))
@@ -182,8 +186,8 @@ def _readable(lists: Lists) -> tuple[CertificateList, ...]:
     return authentic or tuple(examined.crl for examined in lists if examined.crl)
 
 
-def _no_list(case: TdxCase, expected: object, whose: str) -> Answer:
+def _no_list(policy: Policy, expected: object, whose: str) -> Answer:
     absent = Absent(f"revocation list of {whose}")
-    if case.policy.revocation is Revocation.IF_AVAILABLE:
+    if policy.revocation is Revocation.IF_AVAILABLE:
         return Answer(Outcome.UNCONSTRAINED, expected, absent)
     return undecided(expected, absent)

@@ -6,13 +6,13 @@ from cryptography.exceptions import InvalidSignature
 
 from cvmproof.check import Absent, Answer, failed, passed, require, undecided
 from cvmproof.signature import load_p256_key, verify_p256
-from cvmproof.tdx.answering import answers
+from cvmproof.tdx.answering import answers, answers_host
 from cvmproof.tdx.case import TdxCase
+from cvmproof.tdx.host import HostAsked
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx.p256 import key_spki
-from cvmproof_formats.tdx.qe_identity import QeIdentity
 from cvmproof_formats.tdx.qe_report import ENCLAVE_DEBUG, attestation_key_report_data
-from cvmproof_formats.tdx.tcb_info import ModuleIdentity, TcbInfo, TdxModule
+from cvmproof_formats.tdx.tcb_info import ModuleIdentity, TdxModule
 from cvmproof_formats.tdx.tee_tcb_svn import MODULE_VERSION, TeeTcbSvn
 
 NO_TCB_INFO = Absent("TCB info of this platform that can be read")
@@ -24,9 +24,9 @@ _ATTRIBUTES_SIZE = 8  # bytes, SEAMATTRIBUTES
 def qe_signature(case: TdxCase) -> Answer:
     """The platform's key must have signed the quoting enclave's report as received."""
     expected, qe = "the platform key's signature", case.quote.qe
-    if case.chain.key is None:
+    if case.backing.chain.key is None:
         return undecided(expected, Absent("a P-256 key in the PCK certificate"))
-    return _holds(_qe_signature_problem(case.chain.leaf.spki, qe.signature, qe.signed), expected)
+    return _holds(_qe_signature_problem(case.backing.chain.leaf.spki, qe.signature, qe.signed), expected)
 
 
 @lru_cache(maxsize=1024)
@@ -46,7 +46,7 @@ def qe_binding(case: TdxCase) -> Answer:
     expected = attestation_key_report_data(
         attestation_key=quote.attestation_key, authentication_data=quote.qe.authentication_data
     )
-    return require(quote.qe.report.report_data == expected, expected, quote.qe.report.report_data)
+    return require(quote.qe.report_data == expected, expected, quote.qe.report_data)
 
 
 @answers("tdx.signature.quote")
@@ -62,58 +62,58 @@ def signature_quote(case: TdxCase) -> Answer:
     return passed(expected, expected)
 
 
-@answers("tdx.qe.mrsigner")
-def qe_mrsigner(case: TdxCase) -> Answer:
+@answers_host("tdx.qe.mrsigner")
+def qe_mrsigner(host: HostAsked) -> Answer:
     """The enclave must be signed by whom the identity names."""
-    identity = identity_of(case)
+    identity = host.backing.identity
     if identity is None:
         return undecided("the signer that Intel names", NO_QE_IDENTITY)
-    found = case.quote.qe.report.mr_signer
+    found = host.enclave.mr_signer
     return require(found == identity.mrsigner, identity.mrsigner, found)
 
 
-@answers("tdx.qe.product")
-def qe_product(case: TdxCase) -> Answer:
+@answers_host("tdx.qe.product")
+def qe_product(host: HostAsked) -> Answer:
     """The enclave must be the product that the identity names."""
-    identity = identity_of(case)
+    identity = host.backing.identity
     if identity is None:
         return undecided("the product that Intel names", NO_QE_IDENTITY)
-    found = case.quote.qe.report.isv_prod_id
+    found = host.enclave.isv_prod_id
     return require(found == identity.isvprodid, identity.isvprodid, found)
 
 
-@answers("tdx.qe.miscselect")
-def qe_miscselect(case: TdxCase) -> Answer:
+@answers_host("tdx.qe.miscselect")
+def qe_miscselect(host: HostAsked) -> Answer:
     """MISCSELECT must be what the identity says, under its mask."""
-    identity = identity_of(case)
+    identity = host.backing.identity
     if identity is None:
         return undecided("the MISCSELECT that Intel names", NO_QE_IDENTITY)
-    return _agrees(case.quote.qe.report.miscselect, identity.miscselect, identity.miscselect_mask)
+    return _agrees(host.enclave.miscselect, identity.miscselect, identity.miscselect_mask)
 
 
-@answers("tdx.qe.attributes")
-def qe_attributes(case: TdxCase) -> Answer:
+@answers_host("tdx.qe.attributes")
+def qe_attributes(host: HostAsked) -> Answer:
     """ATTRIBUTES must be what the identity says, under its mask; debugging is asked for itself."""
-    identity = identity_of(case)
+    identity = host.backing.identity
     if identity is None:
         return undecided("the ATTRIBUTES that Intel names", NO_QE_IDENTITY)
-    return _agrees(case.quote.qe.report.attributes, identity.attributes, identity.attributes_mask, but=ENCLAVE_DEBUG)
+    return _agrees(host.enclave.attributes, identity.attributes, identity.attributes_mask, but=ENCLAVE_DEBUG)
 
 
-@answers("tdx.qe.debug")
-def qe_debug(case: TdxCase) -> Answer:
+@answers_host("tdx.qe.debug")
+def qe_debug(host: HostAsked) -> Answer:
     """The enclave may not run under debug, whatever an identity says."""
-    found = case.quote.qe.report.flags & ENCLAVE_DEBUG
+    found = host.enclave.flags & ENCLAVE_DEBUG
     return require(found == 0, "DEBUG 0", "DEBUG 1" if found else "DEBUG 0")
 
 
-@answers("tdx.module.identity")
-def module_identity(case: TdxCase) -> Answer:
+@answers_host("tdx.module.identity")
+def module_identity(host: HostAsked) -> Answer:
     """A module with a version must be one that TCB info speaks of, the one of now as well."""
-    info, current = info_of(case), case.quote.current_tee_tcb_svn
+    info, current = host.backing.info, host.module.current
     if info is None:
         return undecided("an identity of this TDX module", NO_TCB_INFO)
-    for svn in (case.body.tee_tcb_svn,) if current is None else (case.body.tee_tcb_svn, current):
+    for svn in (host.module.launch,) if current is None else (host.module.launch, current):
         version = svn[MODULE_VERSION]
         if version and info.identity(version) is None:
             known = ", ".join(identity.id for identity in info.module_identities) or "none"
@@ -121,34 +121,24 @@ def module_identity(case: TdxCase) -> Answer:
     return passed("an identity of this TDX module", "there")
 
 
-@answers("tdx.module.signer")
-def module_signer(case: TdxCase) -> Answer:
+@answers_host("tdx.module.signer")
+def module_signer(host: HostAsked) -> Answer:
     """MRSIGNERSEAM must be what TCB info says of this module."""
-    module = _module(case)
+    module = _module(host)
     if module is None:
         return undecided("the signer that Intel names", NO_TCB_INFO)
-    found = case.body.mr_signer_seam
+    found = host.module.mr_signer_seam
     return require(found == module.mrsigner, module.mrsigner, found)
 
 
-@answers("tdx.module.attributes")
-def module_attributes(case: TdxCase) -> Answer:
+@answers_host("tdx.module.attributes")
+def module_attributes(host: HostAsked) -> Answer:
     """SEAMATTRIBUTES must be zero, and what TCB info says of this module."""
-    module = _module(case)
+    module = _module(host)
     if module is None:
         return undecided("the attributes that Intel names", NO_TCB_INFO)
-    found = case.body.seam_attributes.to_bytes(_ATTRIBUTES_SIZE, "little")
+    found = host.module.seam_attributes.to_bytes(_ATTRIBUTES_SIZE, "little")
     return require(found == module.attributes and not any(found), module.attributes, found)
-
-
-def info_of(case: TdxCase) -> TcbInfo | None:
-    """Give the TCB info, None where there is none that can be read."""
-    return case.tcb_info.info if case.tcb_info else None
-
-
-def identity_of(case: TdxCase) -> QeIdentity | None:
-    """Give the QE identity, None where there is none that can be read."""
-    return case.qe_identity.info if case.qe_identity else None
 
 
 def _agrees(found: bytes, expected: bytes, mask: bytes, *, but: int = 0) -> Answer:
@@ -162,10 +152,10 @@ def _holds(problem: str, expected: str) -> Answer:
     return failed(expected, problem) if problem else passed(expected, expected)
 
 
-def _module(case: TdxCase) -> TdxModule | None:
+def _module(host: HostAsked) -> TdxModule | None:
     """Give what TCB info says of the module that launched the TD: by its version, or of modules without one."""
-    info = info_of(case)
+    info = host.backing.info
     if info is None:
         return None
-    found: ModuleIdentity | None = info.identity(case.body.tee_tcb_svn[MODULE_VERSION])
+    found: ModuleIdentity | None = info.identity(host.module.launch[MODULE_VERSION])
     return found.module if found else info.module

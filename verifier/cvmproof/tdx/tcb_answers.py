@@ -4,10 +4,11 @@ from functools import lru_cache, partial
 
 from cvmproof.check import Absent, Answer, Unfit, failed, passed, require, undecided
 from cvmproof.policy.values import ANY
-from cvmproof.tdx.answering import answers
+from cvmproof.tdx.answering import answers, answers_host
 from cvmproof.tdx.case import TdxCase, seconds
+from cvmproof.tdx.host import HostAsked
 from cvmproof.tdx.questions import ROLLBACK_QUESTIONS
-from cvmproof.tdx.quote_answers import NO_QE_IDENTITY, NO_TCB_INFO, identity_of, info_of
+from cvmproof.tdx.quote_answers import NO_QE_IDENTITY, NO_TCB_INFO
 from cvmproof.tdx.signed_info import SignedInfo
 from cvmproof.tdx.tcb import TdRating
 from cvmproof_formats.tdx.qe_identity import QeIdentity
@@ -20,64 +21,64 @@ _NO_RATING = Absent("TCB info, QE identity and PCK certificate that can be read"
 _NO_MODULE_VERSION = "TDX_00"  # what a policy calls modules of TDX 1.0
 
 
-@answers("tdx.tcb_info.signature")
-def tcb_info_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb_info.signature")
+def tcb_info_signature(host: HostAsked) -> Answer:
     """The TCB signing key must have signed the TCB info as received."""
-    return _is_signed(case, case.tcb_info, Absent("TCB info"))
+    return _is_signed(host, host.backing.tcb_info, Absent("TCB info"))
 
 
-@answers("tdx.tcb_info.form")
-def tcb_info_form(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb_info.form")
+def tcb_info_form(host: HostAsked) -> Answer:
     """The TCB info must be of the form that is read here."""
-    return _is_readable(case.tcb_info, Absent("TCB info"))
+    return _is_readable(host.backing.tcb_info, Absent("TCB info"))
 
 
 @answers("tdx.tcb_info.current")
 def tcb_info_current(case: TdxCase) -> Answer:
     """The TCB info must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, info_of(case), NO_TCB_INFO)
+    return _is_current(case, case.backing.info, NO_TCB_INFO)
 
 
-@answers("tdx.tcb_info.fmspc")
-def tcb_info_fmspc(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb_info.fmspc")
+def tcb_info_fmspc(host: HostAsked) -> Answer:
     """The TCB info must be about this kind of platform."""
-    info, pck = info_of(case), case.pck
+    info, pck = host.backing.info, host.pck
     if info is None or pck is None:
         return undecided(pck.fmspc if pck else "the platform's FMSPC", NO_TCB_INFO)
     return require(info.fmspc == pck.fmspc, pck.fmspc, info.fmspc)
 
 
-@answers("tdx.tcb_info.pceid")
-def tcb_info_pceid(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb_info.pceid")
+def tcb_info_pceid(host: HostAsked) -> Answer:
     """The TCB info must be about this provisioning enclave."""
-    info, pck = info_of(case), case.pck
+    info, pck = host.backing.info, host.pck
     if info is None or pck is None:
         return undecided(pck.pceid if pck else "the platform's PCEID", NO_TCB_INFO)
     return require(info.pce_id == pck.pceid, pck.pceid, info.pce_id)
 
 
-@answers("tdx.qe_identity.signature")
-def qe_identity_signature(case: TdxCase) -> Answer:
+@answers_host("tdx.qe_identity.signature")
+def qe_identity_signature(host: HostAsked) -> Answer:
     """The TCB signing key must have signed the QE identity as received."""
-    return _is_signed(case, case.qe_identity, Absent("QE identity"))
+    return _is_signed(host, host.backing.qe_identity, Absent("QE identity"))
 
 
-@answers("tdx.qe_identity.form")
-def qe_identity_form(case: TdxCase) -> Answer:
+@answers_host("tdx.qe_identity.form")
+def qe_identity_form(host: HostAsked) -> Answer:
     """The QE identity must be of the form that is read here."""
-    return _is_readable(case.qe_identity, Absent("QE identity"))
+    return _is_readable(host.backing.qe_identity, Absent("QE identity"))
 
 
 @answers("tdx.qe_identity.current")
 def qe_identity_current(case: TdxCase) -> Answer:
     """The QE identity must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, identity_of(case), NO_QE_IDENTITY)
+    return _is_current(case, case.backing.identity, NO_QE_IDENTITY)
 
 
-@answers("tdx.tcb.level")
-def tcb_level(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb.level")
+def tcb_level(host: HostAsked) -> Answer:
     """Platform, TDX module and quoting enclave must each reach a level that Intel publishes, at launch and now."""
-    expected, rating = "a level that fits", case.rating
+    expected, rating = "a level that fits", host.rating
     if rating is None:
         return undecided(expected, _NO_RATING)
     for when, rated in (("at launch", rating.launch), ("now", rating.current)):
@@ -86,19 +87,19 @@ def tcb_level(case: TdxCase) -> Answer:
     return passed(expected, expected)
 
 
-@answers("tdx.tcb.revoked")
-def tcb_revoked(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb.revoked")
+def tcb_revoked(host: HostAsked) -> Answer:
     """No part may be at a level that Intel has revoked; no policy takes one."""
     expected = "not Revoked"
-    if case.rating is None:
+    if host.rating is None:
         return undecided(expected, _NO_RATING)
-    return require(case.rating.status is not TcbStatus.REVOKED, expected, case.rating.status)
+    return require(host.rating.status is not TcbStatus.REVOKED, expected, host.rating.status)
 
 
-@answers("tdx.tcb.status")
-def tcb_status(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb.status")
+def tcb_status(host: HostAsked) -> Answer:
     """The converged status must be one that the policy takes; none at all and Revoked are for other checks."""
-    taken, rating = case.rules.tcb_statuses, case.rating
+    taken, rating = host.rules.tcb_statuses, host.rating
     if rating is None:
         return undecided(taken, _NO_RATING)
     return require(rating.status in taken or rating.status in _ASKED_ELSEWHERE, taken, rating.status)
@@ -107,39 +108,39 @@ def tcb_status(case: TdxCase) -> Answer:
 _ASKED_ELSEWHERE = frozenset({TcbStatus.NOT_SUPPORTED, TcbStatus.REVOKED})
 
 
-@answers("tdx.tcb.advisories")
-def tcb_advisories(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb.advisories")
+def tcb_advisories(host: HostAsked) -> Answer:
     """No advisory that the policy names may apply, at launch or now."""
-    denied, rating = case.rules.denied_advisories, case.rating
+    denied, rating = host.rules.denied_advisories, host.rating
     if rating is None:
         return undecided("none that denied_advisories names", _NO_RATING)
     found = denied & _advisories(rating)
     return require(not found, "none that denied_advisories names", frozenset(found) or "none")
 
 
-@answers("tdx.tcb.evaluation_number")
-def tcb_evaluation_number(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb.evaluation_number")
+def tcb_evaluation_number(host: HostAsked) -> Answer:
     """Both TCB info and QE identity must be of a TCB evaluation number that is high enough."""
-    minimum, numbers = case.rules.minimum_evaluation_number, _evaluation_numbers(case)
+    minimum, numbers = host.rules.minimum_evaluation_number, _evaluation_numbers(host)
     if numbers is None:
         return undecided(("at least", minimum), _NO_RATING)
     return require(minimum is not ANY and min(numbers) >= minimum, ("at least", minimum), min(numbers))
 
 
-@answers("tdx.tcb.evaluation_numbers")
-def tcb_evaluation_numbers(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb.evaluation_numbers")
+def tcb_evaluation_numbers(host: HostAsked) -> Answer:
     """TCB info and QE identity must be of one number."""
-    numbers = _evaluation_numbers(case)
+    numbers = _evaluation_numbers(host)
     if numbers is None:
         return undecided("one evaluation number", _NO_RATING)
     got = ("TCB info", numbers[0], "and QE identity", numbers[1])
     return require(numbers[0] == numbers[1], "one evaluation number", got)
 
 
-@answers("tdx.tcb.date")
-def tcb_date(case: TdxCase) -> Answer:
+@answers_host("tdx.tcb.date")
+def tcb_date(host: HostAsked) -> Answer:
     """The oldest level that was reached at launch must be of this day or later; where there is none, others say so."""
-    minimum, rating = case.rules.minimum_tcb_date, case.rating
+    minimum, rating = host.rules.minimum_tcb_date, host.rating
     if rating is None:
         return undecided(("at least", minimum), _NO_RATING)
     reached = rating.launch.tcb_date
@@ -148,17 +149,17 @@ def tcb_date(case: TdxCase) -> Answer:
     return require(minimum is not ANY and reached.date() >= minimum, ("at least", minimum), reached.date())
 
 
-@answers("tdx.qe.svn")
-def qe_svn(case: TdxCase) -> Answer:
+@answers_host("tdx.qe.svn")
+def qe_svn(host: HostAsked) -> Answer:
     """The quoting enclave's version must reach the minimum."""
-    minimum, found = case.rules.minimum_qe_svn, case.quote.qe.report.isv_svn
+    minimum, found = host.rules.minimum_qe_svn, host.enclave.isv_svn
     return require(minimum is not ANY and found >= minimum, ("at least", minimum), found)
 
 
-@answers("tdx.module.svn")
-def module_svn(case: TdxCase) -> Answer:
+@answers_host("tdx.module.svn")
+def module_svn(host: HostAsked) -> Answer:
     """The TDX module that launched the TD must be of a version that the policy names, and reach its minimum."""
-    minimums, (name, svn) = case.rules.minimum_module_svns, _module_of(case.body.tee_tcb_svn)
+    minimums, (name, svn) = host.rules.minimum_module_svns, _module_of(host.module.launch)
     if minimums is ANY or name not in minimums:
         return failed(("a TDX module of", ", ".join(minimums) if minimums is not ANY else "none"), name)
     minimum = minimums[name]
@@ -187,10 +188,10 @@ for _question in ROLLBACK_QUESTIONS:
     answers(_question.id)(partial(not_rolled_back, _question.id))
 
 
-def _is_signed(case: TdxCase, one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absent: Absent) -> Answer:
+def _is_signed(host: HostAsked, one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absent: Absent) -> Answer:
     if one is None:
         return undecided(_SIGNED, absent)
-    if case.signer is None:
+    if host.backing.signer is None:
         return undecided(_SIGNED, Absent("certificate of Intel's TCB signing key"))
     return failed(_SIGNED, one.signature_problem) if one.signature_problem else passed(_SIGNED, _SIGNED)
 
@@ -211,8 +212,8 @@ def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent
     return undecided(case.now, f"issued {info.issue_date:%Y-%m-%d}, for use until {info.next_update:%Y-%m-%d}")
 
 
-def _evaluation_numbers(case: TdxCase) -> tuple[int, int] | None:
-    info, identity = info_of(case), identity_of(case)
+def _evaluation_numbers(host: HostAsked) -> tuple[int, int] | None:
+    info, identity = host.backing.info, host.backing.identity
     return (info.evaluation_number, identity.evaluation_number) if info and identity else None
 
 

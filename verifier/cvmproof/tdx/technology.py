@@ -7,10 +7,12 @@ from cvmproof.policy.values import ANY
 from cvmproof.report_data import freshness_answers, live_answers
 from cvmproof.report_data.answering import answers as report_data_answers
 from cvmproof.tdx import chain_answers, quote_answers, tcb_answers, td_answers
-from cvmproof.tdx.answering import ANSWERS
+from cvmproof.tdx.answering import ANSWERS, HOST_ANSWERS, TD_ANSWERS
 from cvmproof.tdx.case import TdxCase, read_case
+from cvmproof.tdx.host import ask_host
 from cvmproof.tdx.questions import TDX_QUESTIONS
-from cvmproof.technology import Technology
+from cvmproof.tdx.td import ask_td
+from cvmproof.technology import Lasting, Technology
 from cvmproof_formats.binding import Tee
 
 # Imported for the answers they enter into the tables.
@@ -31,5 +33,11 @@ def pin_of(policy: Policy) -> Pin:
 
 ANSWERS.update(report_data_answers.by_id)
 TDX: Technology[TdxCase] = Technology(
-    tee=Tee.TDX, questions=TDX_QUESTIONS, answers=ANSWERS, read_case=read_case, rules=rules_of, pin=pin_of
+    tee=Tee.TDX,
+    questions=TDX_QUESTIONS,
+    answers=ANSWERS,
+    lasting=(Lasting(answers=HOST_ANSWERS, ask=ask_host), Lasting(answers=TD_ANSWERS, ask=ask_td)),
+    read_case=read_case,
+    rules=rules_of,
+    pin=pin_of,
 )
