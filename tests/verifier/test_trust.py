@@ -9,13 +9,16 @@ from tests.verifier.snp.recorded import FOLDER, names, read
 from tests.verifier.snp.situation import Situation, categories, ids_of_no
 
 from cvmproof.appraisal import Verdict
-from cvmproof.trust import TrustRoots, intel_set_of_root, refuse_trust_from, set_of_root
+from cvmproof.snp.chain import verify_link
+from cvmproof.tdx.link import link_problem
+from cvmproof.trust import _KNOWN_ROOTS, TrustRoots, intel_set_of_root, is_known_root, refuse_trust_from, set_of_root
 from cvmproof_formats.errors import Category, Misuse
 from cvmproof_formats.snp.product import KeyKind, ProductLine
-from cvmproof_formats.x509 import read_certificate
-from cvmproof_simulator.ca import ark_pins
+from cvmproof_formats.x509 import PSS_SHA384, read_certificate
+from cvmproof_simulator.ca import AmdCa, ark_pins
 from cvmproof_simulator.keys.intel import checked_in_intel_keys
 from cvmproof_simulator.psp import derive_key, spki_of
+from cvmproof_simulator.tdx.ca import IntelCa
 
 
 def test_the_simulated_set_pins_the_simulators_roots_and_no_other() -> None:
@@ -50,6 +53,41 @@ def test_the_production_set_has_intels_root_key_in_full() -> None:
         "a0af031289f5d5d4132f9186068a7fc13628633ba235777472e29b6b6c67a49e"
     }
     assert roots.intel_pins == {hashlib.sha256(roots.intel_root).digest()}
+
+
+def assert_known_and_sound(certificate: bytes, trust: str) -> None:
+    root = read_certificate(certificate)
+    key_sha256 = hashlib.sha256(root.spki).digest()
+    assert is_known_root(certificate)
+    if root.signature_algorithm in PSS_SHA384:
+        verify_link(root, root)
+        assert trust in {set_of_root(product, key_sha256) for product in ProductLine}
+    else:
+        assert link_problem(root, root) == ""
+        assert intel_set_of_root(key_sha256) == trust
+
+
+def test_each_root_that_is_known_carries_its_own_signature_and_a_pinned_key() -> None:
+    simulated = {AmdCa(product).ark for product in ProductLine} | {IntelCa().root}
+    for certificate in simulated:
+        assert_known_and_sound(certificate, "simulated")
+    if not FOLDER.is_dir():
+        pytest.skip("no recorded evidence: ../shared/recorded does not stand beside this checkout")
+    folder = FOLDER.parent / "tdx" / "collateral" / "certs"
+    genuine = {read(name) for name in names("roots", "ARK-*")} | {
+        path.read_bytes() for path in folder.glob("root_*.der")
+    }
+    for certificate in genuine:
+        assert_known_and_sound(certificate, "production")
+    assert {hashlib.sha256(certificate).digest() for certificate in simulated | genuine} == _KNOWN_ROOTS
+
+
+def test_a_root_with_any_other_byte_is_not_known() -> None:
+    for certificate in (AmdCa(ProductLine.GENOA).ark, IntelCa().root):
+        for index in range(len(certificate)):
+            changed = bytearray(certificate)
+            changed[index] ^= 1
+            assert not is_known_root(bytes(changed))
 
 
 def test_each_encoding_of_intels_root_has_that_key() -> None:

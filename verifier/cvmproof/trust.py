@@ -42,6 +42,27 @@ _SIMULATED_INTEL_ROOT_KEY = (
 )
 
 
+# Whole root certificates, by SHA-256: each was checked to carry the signature of its own key, one of those above
+# (tests/verifier/test_trust.py does it again). Another encoding of the same root is not wrong, only not known.
+_KNOWN_ROOTS = frozenset(
+    map(
+        bytes.fromhex,
+        (
+            "69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd",  # ARK-Milan
+            "4c6598d19c18719c5dfd4a7d335f674e5bfe1d8f800cea2cf270c10d103db2f1",  # ARK-Genoa
+            "1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a",  # ARK-Turin
+            "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3",  # Intel SGX Root CA, until 2049
+            "fc64f8076d79a4fee9d1d473d74c89eb8d8fd55c5abafeabeba7366d20429404",  # the same until 2033
+            "72f9c2498a067b1eea50222d8c95bfe8a8eb3eaa635253575cb1d31dffadb19c",  # and with a path length of 0
+            "f69deaa5db28ecfb6cd21df632a9b6d062906948eb91acc68527cc2f5fb0099b",  # SIMULATED ARK-Milan
+            "6334f6c3a151d82ea291f1e8b10fbd00fad9406717e88f2564affa892d358042",  # SIMULATED ARK-Genoa
+            "5949979cb015c59393bb007b83c4d3663c5ce342eedea22b6d35cbe5471cd2b0",  # SIMULATED ARK-Turin
+            "c3129dc62fbb0afb28a187e9d275554bddd6dc2c597d63d3170453ce6526947d",  # SIMULATED Intel SGX Root CA
+        ),
+    )
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keys:
     """What is compiled in for one set."""
@@ -104,6 +125,14 @@ def set_of_root(product: ProductLine, spki_sha256: bytes) -> str | None:
 def intel_set_of_root(spki_sha256: bytes) -> str | None:
     """Name the compiled-in set that pins this key as Intel's root, if any does."""
     return next((name for name, keys in _COMPILED_IN.items() if spki_sha256 in keys.intel_pins), None)
+
+
+def is_known_root(certificate: bytes) -> bool:
+    """Tell whether these very bytes (DER) are a root certificate whose own signature is known to hold.
+
+    It says nothing about trust: that follows from the set that pins the key.
+    """
+    return sha256(certificate).digest() in _KNOWN_ROOTS
 
 
 def refuse_trust_from(source: str, value: str) -> None:

@@ -27,7 +27,7 @@ from cvmproof.snp.profile import (
     root_product,
     vek_identity,
 )
-from cvmproof.trust import TrustRoots, set_of_root
+from cvmproof.trust import TrustRoots, is_known_root, set_of_root
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import SIGNED, AttestationReport
@@ -204,7 +204,7 @@ def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
         root_problem=root_problem(root) if root else "",
         leaf_signature_problem=_link_problem(intermediate, leaf) if intermediate else "",
         intermediate_signature_problem=_link_problem(root, intermediate) if root and intermediate else "",
-        root_signature_problem=_link_problem(root, root) if root else "",
+        root_signature_problem="" if root is None or is_known_root(root.der) else _link_problem(root, root),
         root_key_sha256=key_sha256,
         vek_tcb=vek.tcb.build(vek.product) if vek else b"",
         intermediate_for=intermediate_names(intermediate) if intermediate else None,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cvmproof.signature import load_p256_key
 from cvmproof.tdx.link import link_problem, signed_problem
 from cvmproof.tdx.profile import authority_problem, is_signer, pck_problem, root_problem, signer_problem
-from cvmproof.trust import intel_set_of_root
+from cvmproof.trust import intel_set_of_root, is_known_root
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.tdx.certification_data import read_pck_chain
 from cvmproof_formats.tdx.pck import PckIdentity, read_pck
@@ -77,7 +77,7 @@ def examine_pck_chain(data: bytes) -> PckChain:
         root_problem=root_problem(root),
         leaf_signature_problem=link_problem(authority, leaf),
         authority_signature_problem=link_problem(root, authority),
-        root_signature_problem=link_problem(root, root),
+        root_signature_problem="" if is_known_root(root.der) else link_problem(root, root),
         root_key_sha256=key_sha256,
         root_pinned_in=intel_set_of_root(key_sha256),
     )
