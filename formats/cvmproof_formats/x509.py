@@ -422,13 +422,13 @@ def _revoked(data: bytes, offset: int, end: int) -> tuple[frozenset[int], int]:
         start, at = der.expect(data, at, end, der.SEQUENCE, "revoked certificate")
         start, stop = der.expect(data, start, at, der.INTEGER, "revoked serial")
         serials.append(_serial(data[start:stop]))
-        if oid := _critical_in_entry(data[stop:at]):
+        if oid := critical_in_entry(data[stop:at]):
             raise Malformed(f"CRL entry {serials[-1]}: critical extension {oid}", category=Category.UNSUPPORTED)
     return frozenset(serials), end
 
 
 @lru_cache(maxsize=64)
-def _critical_in_entry(rest: bytes) -> str:
+def critical_in_entry(rest: bytes) -> str:
     """Read what follows the serial of a CRL entry; give the OID of a critical extension, or "".
 
     Intel's entries differ in nothing but their serials, so this is read once for a whole list.

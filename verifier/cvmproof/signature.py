@@ -91,6 +91,14 @@ def verify_p256(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -
     key.verify(encode_dss_signature(r, s), message, _ECDSA_SHA256)
 
 
+def verify_p256_der(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -> None:
+    """Check an ECDSA signature given as DER, its form and the size of its numbers seen to already.
+
+    Raises InvalidSignature; OpenSSL refuses numbers outside 1 to n - 1 itself.
+    """
+    key.verify(signature, message, _ECDSA_SHA256)
+
+
 def verify_pss_sha384(spki: bytes, signature: bytes, message: bytes) -> None:
     """Check an RSA-PSS signature in AMD's parameters.
 

@@ -57,8 +57,16 @@ class TdBody15(TdBody):
     mr_service_td: bytes = raw(600, 48)  # zero where no service TD is bound
 
 
-MODULE_SIZE = 120
-"""What comes first in a body is about the TDX module: bytes up to SEAMATTRIBUTES, this one included."""
+@structure(name="TDX module in a TD report body", size=120)
+class ModuleBody(Layout):
+    """What comes first in a body: it is about the TDX module."""
+
+    tee_tcb_svn: bytes = raw(0, 16)
+    mr_seam: bytes = raw(16, 48)
+    mr_signer_seam: bytes = raw(64, 48)
+    seam_attributes: int = uint(112, 8)
+
+
 CURRENT_TEE_TCB_SVN = slice(584, 600)
 """Where TDX 1.5 has the TEE_TCB_SVN of now."""
 

@@ -35,6 +35,10 @@ PROCESSOR_NAME: Final = "Intel SGX PCK Processor CA"
 TCB_SIGNING_NAME: Final = "Intel SGX TCB Signing"
 PCK_NAME: Final = "Intel SGX PCK Certificate"
 
+ORGANIZATION: Final = "Intel Corporation"
+SIMULATED_ORGANIZATION: Final = "SIMULATED Intel Corporation"
+"""What the simulator's certificates name instead: no key of theirs is Intel's."""
+
 ROOT_CRL_URI: Final = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
 _PCK_CRL_URI = "https://api.trustedservices.intel.com/sgx/certification/v4/pckcrl?ca={}&encoding=der"
 
@@ -118,6 +122,7 @@ PCK: Final = Profile(
     crl_uris=(_PCK_CRL_URI.format(Ca.PLATFORM), _PCK_CRL_URI.format(Ca.PROCESSOR)),
     extensions=(*_EXTENSIONS, SGX_EXTENSIONS),
 )
+PROFILES: Final = (ROOT, PLATFORM_CA, PROCESSOR_CA, TCB_SIGNING, PCK)
 _CAS: Final = {PLATFORM_NAME: Ca.PLATFORM, PROCESSOR_NAME: Ca.PROCESSOR}
 
 
@@ -126,7 +131,7 @@ def issuing_ca(issuer: bytes) -> Ca:
 
     Raises Malformed, with category CHAIN for any other name.
     """
-    name = common_name(issuer)
+    name = common_name_of(issuer)
     try:
         return _CAS[name]
     except KeyError:
@@ -135,16 +140,29 @@ def issuing_ca(issuer: bytes) -> Ca:
         ) from None
 
 
-def build_name(common: str) -> bytes:
+def build_name(common: str, organization: str = ORGANIZATION) -> bytes:
     """Write a Name (DER) as Intel's certificates have it, with this common name."""
     texts = {
         COMMON_NAME: der.utf8(common),
-        _ORGANIZATION: der.utf8("Intel Corporation"),
+        _ORGANIZATION: der.utf8(organization),
         _LOCALITY: der.utf8("Santa Clara"),
         _STATE: der.utf8("CA"),
         _COUNTRY: der.printable("US"),
     }
     return der.sequence(*(der.set_of(der.sequence(der.oid(oid), text)) for oid, text in texts.items()))
+
+
+KNOWN_NAMES: Final = {
+    build_name(profile.subject, organization): profile.subject
+    for organization in (ORGANIZATION, SIMULATED_ORGANIZATION)
+    for profile in PROFILES
+}
+"""The common name of each Name that a certificate of Intel's has, and that a simulated one has."""
+
+
+def common_name_of(name: bytes) -> str:
+    """Give the common name in a Name (DER); raises Malformed as `common_name` does."""
+    return KNOWN_NAMES.get(name) or common_name(name)
 
 
 def build_extensions(

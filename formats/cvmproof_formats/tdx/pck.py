@@ -5,6 +5,7 @@ extension whose value is a SEQUENCE of SEQUENCE { OID, value }; the TCB and the 
 Each entry is there exactly once, and there are no others.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -138,6 +139,10 @@ def read_sgx_extensions(data: bytes, ca: Ca) -> PckIdentity:
 
     Raises Malformed for an entry that is missing, there twice, unknown, or of another type, length or range.
     """
+    return _read_at_once(data, ca) or _read_by_entry(data, ca)
+
+
+def _read_by_entry(data: bytes, ca: Ca) -> PckIdentity:
     values = _entries(data, ENTRIES[ca], "SGX extensions")
     tcb = _entries(der.tlv(der.SEQUENCE, values[TCB]), TCB_ENTRIES, "SGX extensions, TCB")
     return PckIdentity(
@@ -223,3 +228,89 @@ def _require_fit(oid: str, kind: Kind, content: bytes) -> None:
 
 def _number(content: bytes) -> int:
     return int.from_bytes(content, "big")
+
+
+# --- as Intel writes them: all entries in order, in one step; what does not fit is not wrong, but read by entry -------
+
+
+def _entry(oid: str, kind: Kind) -> bytes:
+    """Write the pattern of an entry whose value is a group; an INTEGER of one byte has one for each of its forms."""
+    name = der.oid(oid)
+
+    def of(content: bytes, size: int) -> bytes:
+        return rb"\x30" + re.escape(bytes((len(name) + 2 + size,)) + name + bytes((kind.tag, size))) + content
+
+    if kind.tag == der.INTEGER:
+        forms = [of(rb"([\x00-\x7f])", 1), of(rb"\x00([\x80-\xff])", 2)]
+        if kind.highest > 0xFF:  # noqa: PLR2004 -- what a byte holds
+            forms += [of(rb"([\x01-\x7f].)", 2), of(rb"\x00([\x80-\xff].)", 3)]
+        return b"(?:" + b"|".join(forms) + b")"
+    if kind.tag == _ENUMERATED:
+        return of(b"([" + re.escape(bytes(range(kind.highest + 1))) + b"])", 1)
+    return of(rb"(\x00|\xff)" if kind.tag == der.BOOLEAN else b"(.{%d})" % kind.size, kind.size or 1)
+
+
+def _entries_pattern(kinds: Mapping[str, Kind]) -> bytes:
+    return b"".join(_entry(oid, kind) for oid, kind in kinds.items())
+
+
+_BEFORE_TCB = {oid: kind for oid, kind in PROCESSOR_ENTRIES.items() if oid == PPID}
+_BEHIND_TCB = {oid: PROCESSOR_ENTRIES[oid] for oid in (PCEID, FMSPC, SGX_TYPE)}
+_CONFIGURATION = der.sequence(
+    der.oid(CONFIGURATION),
+    der.sequence(*(der.sequence(der.oid(oid), der.boolean(True)) for oid in CONFIGURATION_ENTRIES)),  # noqa: FBT003
+)
+_PLATFORM_PART = (
+    _entry(PLATFORM_INSTANCE_ID, PLATFORM_ENTRIES[PLATFORM_INSTANCE_ID])
+    + re.escape(_CONFIGURATION[: _CONFIGURATION.index(der.sequence(der.oid(DYNAMIC_PLATFORM), der.boolean(True)))])  # noqa: FBT003
+    + _entries_pattern(CONFIGURATION_ENTRIES)
+)
+_AT_ONCE = {
+    ca: re.compile(
+        rb"\x30\x82(..)("
+        + _entries_pattern(_BEFORE_TCB)
+        + rb"\x30\x82(..)"
+        + re.escape(der.oid(TCB))
+        + rb"\x30\x82(..)("
+        + _entries_pattern(TCB_ENTRIES)
+        + b")"
+        + _entries_pattern(_BEHIND_TCB)
+        + (_PLATFORM_PART if ca is Ca.PLATFORM else b"")
+        + b")",
+        re.DOTALL,
+    )
+    for ca in Ca
+}
+_TCB_START = len(der.oid(TCB)) + 4  # bytes before the TCB's own entries: its OID, a tag, 82 and two of length
+
+
+def _read_at_once(data: bytes, ca: Ca) -> PckIdentity | None:
+    found = _AT_ONCE[ca].fullmatch(data)
+    if found is None:
+        return None
+    outer, content, ppid, whole_tcb, inner_tcb, tcb, *rest = found.groups(b"")
+    sizes = [int.from_bytes(length, "big") for length in (outer, whole_tcb, inner_tcb)]
+    if sizes != [len(content), len(tcb) + _TCB_START, len(tcb)]:
+        return None
+    svns = rest[: 2 * len(COMPONENTS)]
+    pcesvn, (cpusvn, pceid, fmspc, sgx_type), platform = rest[32:36], rest[36:40], rest[40:]
+    return PckIdentity(
+        ppid=ppid,
+        components=b"".join(svns),
+        pcesvn=_number(b"".join(pcesvn)),
+        cpusvn=cpusvn,
+        pceid=pceid,
+        fmspc=fmspc,
+        sgx_type=SgxType(sgx_type[0]),
+        platform=PckPlatform(
+            instance_id=platform[0],
+            dynamic_platform=platform[1] == _TRUE,
+            cached_keys=platform[2] == _TRUE,
+            smt_enabled=platform[3] == _TRUE,
+        )
+        if platform
+        else None,
+    )
+
+
+_TRUE = b"\xff"

@@ -4,10 +4,12 @@ Follows PCS API 4, "Enclave identity", version 2. Identities of other enclaves (
 are signed by the same key, but say nothing about the quoting enclave of a TD.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
 from cvmproof_formats.tdx.tcb_level import SvnLevel, read_svn_levels, write_svn_levels
 
@@ -68,6 +70,13 @@ def read_qe_identity(body: bytes) -> QeIdentity:
     Raises Malformed; with category COLLATERAL_MISMATCH for another id than "TD_QE", UNSUPPORTED for another version or
     name, TCB for an unknown status, SIZE_LIMIT above 256 KiB or too many entries.
     """
+    try:
+        return _read_at_once(body)
+    except canonical.UNUSUAL:
+        return _read_by_member(body)
+
+
+def _read_by_member(body: bytes) -> QeIdentity:
     found = sj.read_document(body, NAME, kind=ID, version=VERSION, required=_NAMES)
     issue_date, next_update = sj.validity(found, NAME)
     return QeIdentity(
@@ -83,6 +92,32 @@ def read_qe_identity(body: bytes) -> QeIdentity:
         mrsigner=sj.octets(found["mrsigner"], "mrsigner", _MRSIGNER),
         isvprodid=sj.integer(found["isvprodid"], "isvprodid", _HIGHEST_PRODUCT),
         levels=read_svn_levels(found["tcbLevels"], "QE tcbLevels", _HIGHEST_SVN),
+    )
+
+
+def _read_at_once(body: bytes) -> QeIdentity:
+    """Read a QE identity in the form in which Intel writes it; raises one of `canonical.UNUSUAL` for any other."""
+    text = canonical.text_of(body)
+    head = _HEAD.match(text)
+    if head is None:
+        raise canonical.Unusual
+    issued, until, evaluation_number, *octets, isvprodid = head.groups()
+    levels, end = canonical.svn_levels(text, head.end(), _HIGHEST_SVN)
+    issue_date, next_update = canonical.moment(issued), canonical.moment(until)
+    if text[end:] != "}" or issue_date >= next_update:
+        raise canonical.Unusual
+    miscselect, miscselect_mask, attributes, attributes_mask, mrsigner = map(bytes.fromhex, octets)
+    return QeIdentity(
+        issue_date=issue_date,
+        next_update=next_update,
+        evaluation_number=canonical.number(evaluation_number, _HIGHEST_EVALUATION_NUMBER),
+        miscselect=miscselect,
+        miscselect_mask=miscselect_mask,
+        attributes=attributes,
+        attributes_mask=attributes_mask,
+        mrsigner=mrsigner,
+        isvprodid=canonical.number(isvprodid, _HIGHEST_PRODUCT),
+        levels=levels,
     )
 
 
@@ -104,3 +139,19 @@ def build_qe_identity(identity: QeIdentity) -> bytes:
             "tcbLevels": write_svn_levels(identity.levels),
         }
     )
+
+
+_SIZES = {
+    "miscselect": _MISCSELECT,
+    "miscselectMask": _MISCSELECT,
+    "attributes": _ATTRIBUTES,
+    "attributesMask": _ATTRIBUTES,
+    "mrsigner": _MRSIGNER,
+}
+# What comes before the levels, in Intel's order: see `build_qe_identity`.
+_HEAD = re.compile(
+    rf'\{{"id":"{ID}","version":{VERSION},"issueDate":{canonical.MOMENT},"nextUpdate":{canonical.MOMENT},'
+    rf'"tcbEvaluationDataNumber":{canonical.NUMBER},'
+    + "".join(f'"{name}":"([0-9a-fA-F]{{{2 * size}}})",' for name, size in _SIZES.items())
+    + rf'"isvprodid":{canonical.NUMBER},"tcbLevels":'
+)

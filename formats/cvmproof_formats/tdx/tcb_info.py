@@ -12,6 +12,7 @@ from itertools import starmap
 from typing import Final
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
 from cvmproof_formats.tdx.tcb_level import (
     MAXIMUM_LEVELS,
@@ -172,6 +173,13 @@ def read_tcb_info(body: bytes) -> TcbInfo:
     Raises Malformed; with category COLLATERAL_MISMATCH for another id than "TDX", UNSUPPORTED for another version,
     tcbType or name, TCB for an unknown status, SIZE_LIMIT above 256 KiB or too many entries.
     """
+    try:
+        return _read_at_once(body)
+    except canonical.UNUSUAL:
+        return _read_by_member(body)
+
+
+def _read_by_member(body: bytes) -> TcbInfo:
     found = sj.read_document(body, NAME, kind=ID, version=VERSION, required=_INFO, optional=_INFO_OPTIONAL)
     # PCS API 4: how levels are compared; 0, component by component, is the only way there is.
     sj.require_number(found["tcbType"], "tcbType", 0)
@@ -187,6 +195,72 @@ def read_tcb_info(body: bytes) -> TcbInfo:
         module=_module(sj.members(found["tdxModule"], "tdxModule", _MODULE), "tdxModule"),
         module_identities=_identities(found["tdxModuleIdentities"]) if "tdxModuleIdentities" in found else (),
         levels=_levels(found["tcbLevels"]),
+    )
+
+
+def _read_at_once(body: bytes) -> TcbInfo:
+    """Read TCB info in the form in which Intel writes it; raises one of `canonical.UNUSUAL` for any other."""
+    text = canonical.text_of(body)
+    head = _HEAD.match(text)
+    if head is None:
+        raise canonical.Unusual
+    issued, until, fmspc, pce_id, evaluation_number, *about_module = head.groups()
+    at = head.end()
+    identities: tuple[ModuleIdentity, ...] = ()
+    if text.startswith(_IDENTITIES_START, at):
+        identities, at = _identities_at_once(text, at + len(_IDENTITIES_START) - 1)
+        at += 1
+    if not text.startswith(_LEVELS_START, at) or text[at - 1] != ",":
+        raise canonical.Unusual
+    levels, at = canonical.entries(text, at + len(_LEVELS_START) - 1, _LEVEL)
+    read = tuple([_level_at_once(groups) for groups in levels])
+    issue_date, next_update = canonical.moment(issued), canonical.moment(until)
+    if text[at:] != "}" or len({level.rank for level in read}) != len(read) or issue_date >= next_update:
+        raise canonical.Unusual
+    return TcbInfo(
+        issue_date=issue_date,
+        next_update=next_update,
+        fmspc=bytes.fromhex(fmspc),
+        pce_id=bytes.fromhex(pce_id),
+        evaluation_number=canonical.number(evaluation_number, _HIGHEST_EVALUATION_NUMBER),
+        module=_module_at_once(about_module),
+        module_identities=identities,
+        levels=read,
+    )
+
+
+def _identities_at_once(text: str, at: int) -> tuple[tuple[ModuleIdentity, ...], int]:
+    found: list[ModuleIdentity] = []
+    separator = "["
+    while text.startswith(separator, at):
+        head = _IDENTITY_HEAD.match(text, at + 1)
+        if head is None:
+            raise canonical.Unusual
+        version, *about_module = head.groups()
+        levels, end = canonical.svn_levels(text, head.end(), _HIGHEST_COMPONENT)
+        found.append(ModuleIdentity(version=int(version, 16), module=_module_at_once(about_module), levels=levels))
+        if not text.startswith("}", end):
+            raise canonical.Unusual
+        at, separator = end + 1, ","
+    distinct = len({identity.version for identity in found}) == len(found)
+    if not text.startswith("]", at) or not 1 <= len(found) <= _MAXIMUM_MODULES or not distinct:
+        raise canonical.Unusual
+    return tuple(found), at + 1
+
+
+def _module_at_once(groups: list[str]) -> TdxModule:
+    mrsigner, attributes, attributes_mask = map(bytes.fromhex, groups)
+    return TdxModule(mrsigner=mrsigner, attributes=attributes, attributes_mask=attributes_mask)
+
+
+def _level_at_once(groups: canonical.Groups) -> PlatformLevel:
+    return PlatformLevel(
+        sgx=bytes(map(_SVNS.__getitem__, groups[:COMPONENTS])),
+        pcesvn=canonical.number(groups[COMPONENTS], _HIGHEST_PCESVN),
+        tdx=bytes(map(_SVNS.__getitem__, groups[COMPONENTS + 1 : -3])),
+        tcb_date=canonical.moment(groups[-3]),
+        status=_PLATFORM_STATUSES[groups[-2]],
+        advisories=canonical.advisories(groups[-1]),
     )
 
 
@@ -317,3 +391,29 @@ def _write_module(module: TdxModule) -> dict[str, object]:
 
 def _write_identity(identity: ModuleIdentity) -> dict[str, object]:
     return {"id": identity.id, **_write_module(identity.module), "tcbLevels": write_svn_levels(identity.levels)}
+
+
+def _pattern(labels: Labels) -> str:
+    """Write the pattern of a list of components with these labels, each SVN a group."""
+    written = sj.build_body([_write_component(0, label) for label in labels]).decode("ascii")
+    return re.escape(written).replace('"svn":0', '"svn":([0-9]+)')
+
+
+_SVNS = {str(svn): svn for svn in range(_HIGHEST_COMPONENT + 1)}
+_PLATFORM_STATUSES = {str(status): status for status in PLATFORM_STATUSES}
+_HEX_MODULE = (
+    f'"mrsigner":"([0-9a-fA-F]{{{2 * _MRSIGNER}}})","attributes":"([0-9a-fA-F]{{{2 * _ATTRIBUTES}}})",'
+    f'"attributesMask":"([0-9a-fA-F]{{{2 * _ATTRIBUTES}}})"'
+)
+# What comes before the lists, in Intel's order: see `build_tcb_info`.
+_HEAD = re.compile(
+    rf'\{{"id":"{ID}","version":{VERSION},"issueDate":{canonical.MOMENT},"nextUpdate":{canonical.MOMENT},'
+    f'"fmspc":"([0-9a-fA-F]{{{2 * _FMSPC}}})","pceId":"([0-9a-fA-F]{{{2 * _PCE_ID}}})","tcbType":0,'
+    rf'"tcbEvaluationDataNumber":{canonical.NUMBER},"tdxModule":\{{{_HEX_MODULE}\}},'
+)
+_IDENTITIES_START, _LEVELS_START = '"tdxModuleIdentities":[', '"tcbLevels":['
+_IDENTITY_HEAD = re.compile(rf'\{{"id":"{_IDENTITY_ID.pattern}",{_HEX_MODULE},"tcbLevels":')
+_LEVEL = re.compile(
+    rf'\{{"tcb":\{{"sgxtcbcomponents":{_pattern(SGX_LABELS)},"pcesvn":{canonical.NUMBER},'
+    rf'"tdxtcbcomponents":{_pattern(TDX_LABELS)}\}},{canonical.RATING}\}}'
+)

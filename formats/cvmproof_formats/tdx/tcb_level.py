@@ -13,7 +13,7 @@ from cvmproof_formats.tdx import signed_json as sj
 from cvmproof_formats.tdx.tcb_status import PART_STATUSES, TcbStatus
 
 MAXIMUM_LEVELS: Final = 128  # in one list; the most seen is 8
-_MAXIMUM_ADVISORIES = 256  # of one level; the most seen is 13
+MAXIMUM_ADVISORIES: Final = 256  # of one level; the most seen is 13
 
 REQUIRED: Final = frozenset({"tcb", "tcbDate", "tcbStatus"})
 OPTIONAL: Final = frozenset({"advisoryIDs"})
@@ -93,4 +93,4 @@ def _status(value: object, what: str, known: frozenset[TcbStatus]) -> TcbStatus:
 
 def _advisories(value: object, what: str) -> tuple[str, ...]:
     what = f"{what}, advisoryIDs"
-    return tuple([sj.text(entry, what) for entry in sj.array(value, what, _MAXIMUM_ADVISORIES)])
+    return tuple([sj.text(entry, what) for entry in sj.array(value, what, MAXIMUM_ADVISORIES)])

@@ -39,7 +39,7 @@ from cvmproof_simulator.keys.intel import IntelKeys, checked_in_intel_keys
 from cvmproof_simulator.psp import spki_of
 from cvmproof_simulator.tdx.ecdsa import EcdsaSigner, Key, point_of, sign_raw
 
-SIMULATED_INTEL: Final = "SIMULATED Intel Corporation"
+SIMULATED_INTEL: Final = hierarchy.SIMULATED_ORGANIZATION
 
 Role = Literal["root", "platform", "processor", "tcb_signing"]
 

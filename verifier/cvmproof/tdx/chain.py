@@ -15,14 +15,15 @@ from cvmproof.tdx.link import link_problem, signed_problem
 from cvmproof.tdx.profile import authority_problem, is_signer, pck_problem, root_problem, signer_problem
 from cvmproof.trust import intel_set_of_root, is_known_root
 from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.tdx.certificate import read_intel_certificate
 from cvmproof_formats.tdx.certification_data import read_pck_chain
 from cvmproof_formats.tdx.pck import PckIdentity, read_pck
 from cvmproof_formats.tdx.signed_json import Signed
-from cvmproof_formats.x509 import Certificate, read_certificate
+from cvmproof_formats.x509 import Certificate
 
 _CHAIN_LENGTH = 3  # leaf, CA, root
 
-read_certificate_once = lru_cache(maxsize=512)(read_certificate)
+read_certificate_once = lru_cache(maxsize=512)(read_intel_certificate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ from cvmproof.policy.tdx_rules import TdxRules
 from cvmproof.tdx.backing import Backing
 from cvmproof.tdx.chain import PckChain
 from cvmproof.tdx.tcb import TdRating, rate
-from cvmproof_formats.tdx.body import CURRENT_TEE_TCB_SVN, MODULE_SIZE, TdBody
+from cvmproof_formats.tdx.body import CURRENT_TEE_TCB_SVN, ModuleBody
 from cvmproof_formats.tdx.pck import PckIdentity
 from cvmproof_formats.tdx.qe_report import QE_REPORT_SIZE, REPORT_DATA_SIZE, EnclaveReport
 from cvmproof_formats.tdx.quote import Quote
@@ -22,12 +22,10 @@ _NO_REPORT_DATA = bytes(REPORT_DATA_SIZE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """What a quote says of the TDX module: `launch` and `current` are TEE_TCB_SVN, the latter None where not said."""
+    """What a quote says of the TDX module: `current` is the TEE_TCB_SVN of now, None where the body does not say."""
 
-    launch: bytes
+    launched_by: ModuleBody
     current: bytes | None
-    mr_signer_seam: bytes
-    seam_attributes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +71,7 @@ class HostAsked:
 def host_of(backing: Backing, quote: Quote, trust: str) -> Host:
     """Give the host of a quote."""
     body, report = quote.body_bytes, quote.qe.signed[: QE_REPORT_SIZE - REPORT_DATA_SIZE]
-    return _host(backing, report, body[:MODULE_SIZE], body[CURRENT_TEE_TCB_SVN], trust)
+    return _host(backing, report, body[: ModuleBody.layout_size], body[CURRENT_TEE_TCB_SVN], trust)
 
 
 def ask_host(host: Host, policy: Policy) -> HostAsked:
@@ -84,19 +82,13 @@ def ask_host(host: Host, policy: Policy) -> HostAsked:
 @lru_cache(maxsize=512)
 def _host(backing: Backing, report: bytes, about_module: bytes, current: bytes, trust: str) -> Host:
     enclave = EnclaveReport.parse(report + _NO_REPORT_DATA)
-    body = TdBody.parse(about_module.ljust(TdBody.layout_size, b"\0"))
-    module = Module(
-        launch=body.tee_tcb_svn,
-        current=current or None,
-        mr_signer_seam=body.mr_signer_seam,
-        seam_attributes=body.seam_attributes,
-    )
+    module = Module(launched_by=ModuleBody.parse(about_module), current=current or None)
     return Host(
         backing=backing,
         trust=trust,
         enclave=enclave,
         module=module,
-        rating=_rating(backing, launch=module.launch, current=module.current, qe_svn=enclave.isv_svn),
+        rating=_rating(backing, launch=module.launched_by.tee_tcb_svn, current=module.current, qe_svn=enclave.isv_svn),
     )
 
 

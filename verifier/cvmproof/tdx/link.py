@@ -4,19 +4,21 @@ Each function gives what is wrong in words, or "" where nothing is. All are pure
 dates are other questions, asked anew each time.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 
-from cvmproof.signature import load_p256_key, verify_p256
+from cvmproof.signature import load_p256_key, verify_p256, verify_p256_der
 from cvmproof_formats import der
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.tdx.crl import read_intel_crl
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256
 from cvmproof_formats.tdx.signed_json import Signed
-from cvmproof_formats.x509 import Certificate, CertificateList, key_usage, read_crl
+from cvmproof_formats.x509 import Certificate, CertificateList, key_usage
 
-_SIGNATURE_SIZE = 64  # bytes
+_COMPONENT_SIZE = 32  # bytes
 _OTHER_SIGNATURE = "its signature is not the issuer's"
 
 
@@ -33,7 +35,8 @@ def signature_problem(spki: bytes, algorithm: bytes, signature: bytes, message: 
     if algorithm != ECDSA_SHA256:
         return "not signed with ECDSA and SHA-256"
     try:
-        verify_p256(load_p256_key(spki), raw_signature(signature), message)
+        require_signature(signature)
+        verify_p256_der(load_p256_key(spki), signature, message)
     except Malformed as error:
         return str(error)
     except InvalidSignature:
@@ -41,17 +44,25 @@ def signature_problem(spki: bytes, algorithm: bytes, signature: bytes, message: 
     return ""
 
 
-def raw_signature(data: bytes) -> bytes:
-    """Write an ECDSA-Sig-Value (RFC 3279 section 2.2.3) as r || s, 64 bytes; raises Malformed."""
+# Nearly always both numbers have 32 bytes, with or without a sign byte; others are read the long way.
+_COMPONENT = rb"\x02(?:\x20[\x01-\x7f].{31}|\x21\x00[\x80-\xff].{31})"
+_USUAL = re.compile(rb"\x30." + _COMPONENT + _COMPONENT, re.DOTALL)
+
+
+def require_signature(data: bytes) -> None:
+    """Refuse what is not an ECDSA-Sig-Value (RFC 3279 section 2.2.3) of two numbers of up to 32 bytes.
+
+    Raises Malformed.
+    """
+    if _USUAL.fullmatch(data) and data[1] == len(data) - 2:
+        return
     start, end = der.only(data, 0, len(data), der.SEQUENCE, "signature")
     first, start = der.expect(data, start, end, der.INTEGER, "signature")
     r = der.read_integer(data[first:start], "signature")
     first, last = der.only(data, start, end, der.INTEGER, "signature")
     s = der.read_integer(data[first:last], "signature")
-    half = _SIGNATURE_SIZE // 2
-    if max(r, s) >> 8 * half:
+    if max(r, s) >> 8 * _COMPONENT_SIZE:
         raise Malformed("signature: expected two numbers of 32 bytes, got larger ones")
-    return r.to_bytes(half, "big") + s.to_bytes(half, "big")
 
 
 @lru_cache(maxsize=256)
@@ -85,7 +96,7 @@ def examine_crl(data: bytes, issuer: Certificate) -> RevocationList:
 def _read_crl(data: bytes) -> RevocationList:
     """Read a list once, whichever authorities it is then held against; the problem is only that it can't be read."""
     try:
-        return RevocationList(crl=read_crl(data), problem="")
+        return RevocationList(crl=read_intel_crl(data), problem="")
     except Malformed as error:
         return RevocationList(crl=None, problem=str(error))
 

@@ -13,9 +13,11 @@ from cvmproof_formats.tdx.hierarchy import (
     PCK,
     PLATFORM_CA,
     PROCESSOR_CA,
+    PROFILES,
     ROOT,
     TCB_SIGNING,
     Profile,
+    common_name_of,
 )
 from cvmproof_formats.tdx.pck import read_pck
 from cvmproof_formats.x509 import (
@@ -23,8 +25,8 @@ from cvmproof_formats.x509 import (
     KEY_USAGE,
     BasicConstraints,
     Certificate,
+    KeyUsage,
     basic_constraints,
-    common_name,
     key_usage,
 )
 
@@ -32,13 +34,16 @@ _X509_V3 = 3
 _CRITICAL = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
 # The three encodings of Intel's root differ in their path length.
 _ROOT_CONSTRAINTS = (ROOT.basic_constraints, BasicConstraints(ca=True, path_length=0), BasicConstraints(ca=True))
+# What the extensions of Intel's profiles say, by their values.
+_CONSTRAINTS = {profile.basic_constraints.build().value: profile.basic_constraints for profile in PROFILES}
+_USAGES = {profile.key_usage.build(shortest=True).value: profile.key_usage for profile in PROFILES}
 _AUTHORITIES = {profile.subject: profile for profile in (PLATFORM_CA, PROCESSOR_CA)}
 
 
 def name_of(name: bytes) -> str:
     """Give a name's common name, "" where it has none that can be read."""
     try:
-        return common_name(name)
+        return common_name_of(name)
     except Malformed:
         return ""
 
@@ -92,7 +97,7 @@ def _problem(certificate: Certificate, profile: Profile, constraints: tuple[Basi
         return "not X.509 version 3, signed with ECDSA and SHA-256"
     try:
         load_p256_key(certificate.spki)
-        found, usage = basic_constraints(certificate), key_usage(certificate)
+        found, usage = _constraints_of(certificate), _usage_of(certificate)
     except Malformed as error:
         return str(error)
     if found not in constraints:
@@ -100,6 +105,18 @@ def _problem(certificate: Certificate, profile: Profile, constraints: tuple[Basi
     if usage != profile.key_usage:
         return f"its key usage is {usage or 'missing'}"
     return _extensions_problem(certificate, profile)
+
+
+def _constraints_of(certificate: Certificate) -> BasicConstraints | None:
+    extension = certificate.extension(BASIC_CONSTRAINTS)
+    known = _CONSTRAINTS.get(extension.value) if extension else None
+    return basic_constraints(certificate) if known is None else known
+
+
+def _usage_of(certificate: Certificate) -> KeyUsage | None:
+    extension = certificate.extension(KEY_USAGE)
+    known = _USAGES.get(extension.value) if extension else None
+    return key_usage(certificate) if known is None else known
 
 
 def _extensions_problem(certificate: Certificate, profile: Profile) -> str:

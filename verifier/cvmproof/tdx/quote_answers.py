@@ -46,7 +46,8 @@ def qe_binding(case: TdxCase) -> Answer:
     expected = attestation_key_report_data(
         attestation_key=quote.attestation_key, authentication_data=quote.qe.authentication_data
     )
-    return require(quote.qe.report_data == expected, expected, quote.qe.report_data)
+    found = quote.qe.report_data
+    return require(found == expected, expected, found)
 
 
 @answers("tdx.signature.quote")
@@ -113,7 +114,8 @@ def module_identity(host: HostAsked) -> Answer:
     info, current = host.backing.info, host.module.current
     if info is None:
         return undecided("an identity of this TDX module", NO_TCB_INFO)
-    for svn in (host.module.launch,) if current is None else (host.module.launch, current):
+    launch = host.module.launched_by.tee_tcb_svn
+    for svn in (launch,) if current is None else (launch, current):
         version = svn[MODULE_VERSION]
         if version and info.identity(version) is None:
             known = ", ".join(identity.id for identity in info.module_identities) or "none"
@@ -127,7 +129,7 @@ def module_signer(host: HostAsked) -> Answer:
     module = _module(host)
     if module is None:
         return undecided("the signer that Intel names", NO_TCB_INFO)
-    found = host.module.mr_signer_seam
+    found = host.module.launched_by.mr_signer_seam
     return require(found == module.mrsigner, module.mrsigner, found)
 
 
@@ -137,7 +139,7 @@ def module_attributes(host: HostAsked) -> Answer:
     module = _module(host)
     if module is None:
         return undecided("the attributes that Intel names", NO_TCB_INFO)
-    found = host.module.seam_attributes.to_bytes(_ATTRIBUTES_SIZE, "little")
+    found = host.module.launched_by.seam_attributes.to_bytes(_ATTRIBUTES_SIZE, "little")
     return require(found == module.attributes and not any(found), module.attributes, found)
 
 
@@ -157,5 +159,5 @@ def _module(host: HostAsked) -> TdxModule | None:
     info = host.backing.info
     if info is None:
         return None
-    found: ModuleIdentity | None = info.identity(host.module.launch[MODULE_VERSION])
+    found: ModuleIdentity | None = info.identity(host.module.launched_by.tee_tcb_svn[MODULE_VERSION])
     return found.module if found else info.module

@@ -7,6 +7,7 @@ nothing of what the others came to is said.
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import ge
 
 from cvmproof_formats.tdx.pck import PckIdentity
 from cvmproof_formats.tdx.qe_identity import QeIdentity
@@ -74,11 +75,12 @@ def rate_once(info: TcbInfo, identity: QeIdentity, pck: PckIdentity, svn: TeeTcb
 
 
 def _reaches(pck: PckIdentity, svn: TeeTcbSvn, level: PlatformLevel) -> bool:
+    # Each reader makes sure of 16 components.
     first = svn.first_of_platform
     return (
         pck.pcesvn >= level.pcesvn
-        and all(have >= want for have, want in zip(pck.components, level.sgx, strict=True))
-        and all(have >= want for have, want in zip(svn.components[first:], level.tdx[first:], strict=True))
+        and all(map(ge, pck.components, level.sgx))
+        and all(map(ge, svn.components[first:], level.tdx[first:]))
     )
 
 

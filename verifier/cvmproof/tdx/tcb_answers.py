@@ -159,7 +159,7 @@ def qe_svn(host: HostAsked) -> Answer:
 @answers_host("tdx.module.svn")
 def module_svn(host: HostAsked) -> Answer:
     """The TDX module that launched the TD must be of a version that the policy names, and reach its minimum."""
-    minimums, (name, svn) = host.rules.minimum_module_svns, _module_of(host.module.launch)
+    minimums, (name, svn) = host.rules.minimum_module_svns, _module_of(host.module.launched_by.tee_tcb_svn)
     if minimums is ANY or name not in minimums:
         return failed(("a TDX module of", ", ".join(minimums) if minimums is not ANY else "none"), name)
     minimum = minimums[name]

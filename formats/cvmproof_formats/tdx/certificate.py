@@ -1,0 +1,156 @@
+"""Certificates in the form in which Intel writes them, read at once.
+
+What fits the pattern to the last byte, lengths included, is read from its groups. Anything else is not wrong: it is
+read element by element (`cvmproof_formats.x509`), which decides. So nothing may fit here that is refused there, or
+would be read otherwise.
+"""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from cvmproof_formats import der
+from cvmproof_formats.binding import SPKI_PREFIX
+from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256, KNOWN_NAMES, PROFILES, SGX_EXTENSIONS
+from cvmproof_formats.x509 import (
+    AUTHORITY_KEY_IDENTIFIER,
+    CRL_DISTRIBUTION_POINTS,
+    MAXIMUM_CERTIFICATE,
+    SUBJECT_KEY_IDENTIFIER,
+    Certificate,
+    Extension,
+    read_certificate,
+)
+
+_VERSION_3 = 3
+# Of a SEQUENCE, [3] or OCTET STRING: tag and the byte that says how many follow.
+_LENGTH_1, _LENGTH_2 = 0x80, 0x100  # from here on a length takes one byte more, or two (X.690 10.1)
+
+
+def read_intel_certificate(data: bytes) -> Certificate:
+    """Read one certificate as `read_certificate` does; those of Intel's in one step. Raises Malformed as it does."""
+    found = _read_at_once(data)
+    return read_certificate(data) if found is None else found
+
+
+def number_of(length: bytes) -> int:
+    """Give the number that one or two length bytes stand for."""
+    return int.from_bytes(length, "big")
+
+
+def utc_time(digits: bytes) -> datetime | None:
+    """Read the 12 digits of a UTCTime of 2000 to 2049; None for a day that does not exist."""
+    text = digits.decode("ascii")
+    try:
+        return datetime.fromisoformat(f"20{text[:6]}T{text[6:]}Z")
+    except ValueError:
+        return None
+
+
+# fromisoformat refuses days that do not exist; hours it may take up to 24, so those are counted here.
+UTC_TIME: Final = rb"\x17\x0d([0-4][0-9]{5}(?:[01][0-9]|2[0-3])[0-9]{4})Z"
+NAME: Final = b"(" + b"|".join(map(re.escape, KNOWN_NAMES)) + b")"
+SIGNATURE: Final = re.escape(ECDSA_SHA256) + rb"\x03(.)\x00(\x30.+)"
+"""What stands behind a signed part: the algorithm, the length of the signature and the signature."""
+# Serial numbers of 20 bytes, with a sign byte where it is needed.
+SERIAL: Final = rb"\x02(?:\x14([\x01-\x7f].{19})|\x15\x00([\x80-\xff].{19}))"
+
+
+def extension_start(oid: str, *, critical: bool = False) -> bytes:
+    """Write what comes before the OCTET STRING of an extension, the length of the whole left out."""
+    return der.oid(oid) + (der.boolean(critical) if critical else b"")
+
+
+_FIXED = {
+    extension.build(): extension
+    for profile in PROFILES
+    for extension in (profile.key_usage.build(shortest=True), profile.basic_constraints.build())
+}
+"""Extensions that are the same in every certificate of a kind."""
+_ANY_FIXED = b"(" + b"|".join(map(re.escape, _FIXED)) + b")"
+_CERTIFICATE: Final = re.compile(
+    rb"\x30\x82(..)(\x30\x82(..)\xa0\x03\x02\x01\x02"
+    + SERIAL
+    + re.escape(ECDSA_SHA256)
+    + NAME
+    + rb"\x30\x1e"
+    + UTC_TIME
+    + UTC_TIME
+    + NAME
+    + b"("
+    + re.escape(SPKI_PREFIX)
+    + rb".{64})"
+    + rb"\xa3(?:\x81(.)\x30\x81(.)|\x82(..)\x30\x82(..))("
+    + rb"\x30\x1f"
+    + re.escape(extension_start(AUTHORITY_KEY_IDENTIFIER))
+    + rb"\x04\x18(.{24})"
+    + rb"\x30(.)"
+    + re.escape(extension_start(CRL_DISTRIBUTION_POINTS))
+    + rb"\x04(.)(.{64,118}?)"
+    + rb"\x30\x1d"
+    + re.escape(extension_start(SUBJECT_KEY_IDENTIFIER))
+    + rb"\x04\x16(.{22})"
+    + _ANY_FIXED
+    + _ANY_FIXED
+    + rb"(?:\x30\x82(..)"
+    + re.escape(extension_start(SGX_EXTENSIONS))
+    + rb"\x04\x82(..)(.{256,}))?"
+    + rb"))"
+    + SIGNATURE,
+    re.DOTALL,
+)
+_BEFORE_TBS = _BEFORE_VALUE = 4  # bytes: a tag, 82 and two of length
+_SGX_START = len(extension_start(SGX_EXTENSIONS)) + _BEFORE_VALUE
+_URI_START = len(extension_start(CRL_DISTRIBUTION_POINTS)) + 2
+
+
+def _read_at_once(data: bytes) -> Certificate | None:
+    found = _CERTIFICATE.fullmatch(data) if len(data) <= MAXIMUM_CERTIFICATE else None
+    if found is None:
+        return None
+    (outer, tbs, inner, positive, signed, issuer, begin, end, subject, spki, *lengths, extensions) = found.groups()[:15]
+    authority, whole_uri, uri_length, uri, key_id, usage, constraints, whole_sgx, sgx_length, sgx = found.groups()[
+        15:25
+    ]
+    size, signature = found.groups()[25:]
+    fits = (
+        number_of(outer) == len(data) - _BEFORE_TBS
+        and number_of(inner) == len(tbs) - _BEFORE_TBS
+        and _explicit_fits(lengths, len(extensions))
+        and uri_length[0] == len(uri)
+        and whole_uri[0] == len(uri) + _URI_START
+        and (sgx is None or (number_of(sgx_length), number_of(whole_sgx)) == (len(sgx), len(sgx) + _SGX_START))
+        and size[0] == len(signature) + 1 < _LENGTH_1
+    )
+    not_before, not_after = utc_time(begin), utc_time(end)
+    if not fits or not_before is None or not_after is None or usage == constraints:
+        return None
+    return Certificate(
+        der=data,
+        tbs=tbs,
+        version=_VERSION_3,
+        serial=int.from_bytes(positive or signed, "big"),
+        issuer=issuer,
+        subject=subject,
+        not_before=not_before,
+        not_after=not_after,
+        spki=spki,
+        extensions=(
+            Extension(oid=AUTHORITY_KEY_IDENTIFIER, value=authority),
+            Extension(oid=CRL_DISTRIBUTION_POINTS, value=uri),
+            Extension(oid=SUBJECT_KEY_IDENTIFIER, value=key_id),
+            _FIXED[usage],
+            _FIXED[constraints],
+            *(() if sgx is None else (Extension(oid=SGX_EXTENSIONS, value=sgx),)),
+        ),
+        signature_algorithm=ECDSA_SHA256,
+        signature=signature,
+    )
+
+
+def _explicit_fits(lengths: list[bytes], size: int) -> bool:
+    """Tell whether the lengths of [3] and of the SEQUENCE in it are those of so many bytes of extensions."""
+    short, short_inner, long, long_inner = lengths
+    if long is None:
+        return size >= _LENGTH_1 and (short[0], short_inner[0]) == (size + 3, size)
+    return size >= _LENGTH_2 and (number_of(long), number_of(long_inner)) == (size + 4, size)
