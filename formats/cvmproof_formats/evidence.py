@@ -16,7 +16,7 @@ from cvmproof_formats.evidence_fields import CERTIFICATE_COUNT_LIMIT, EVENT_LOG_
 from cvmproof_formats.pem import certificates as read_certificates
 from cvmproof_formats.snp import certificate_table
 from cvmproof_formats.snp.report import REPORT_SIZE, read_report
-from cvmproof_formats.tdx.header import resembles_quote
+from cvmproof_formats.tdx.resemblance import resembles_quote
 
 __all__ = [
     "CERTIFICATE_COUNT_LIMIT",

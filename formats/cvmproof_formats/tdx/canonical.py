@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from cvmproof_formats.tdx.signed_json import MAXIMUM_RESPONSE
+from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
 from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS, SvnLevel
 from cvmproof_formats.tdx.tcb_status import PART_STATUSES
 

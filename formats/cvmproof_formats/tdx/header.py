@@ -8,15 +8,24 @@ from functools import lru_cache
 
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.layout import Layout, raw, structure, uint
+from cvmproof_formats.tdx.resemblance import ECDSA_P256, ECDSA_P384, INTEL_QE_VENDOR_ID
+
+__all__ = [
+    "ECDSA_P256",
+    "ECDSA_P384",
+    "HEADER_SIZE",
+    "INTEL_QE_VENDOR_ID",
+    "SGX",
+    "TDX",
+    "VERSIONS",
+    "QuoteHeader",
+    "read_header",
+]
 
 HEADER_SIZE = 48  # bytes
 VERSIONS = (4, 5)
-ECDSA_P256 = 2  # attestation key type: ECDSA-256-with-P-256
-ECDSA_P384 = 3
 SGX = 0x00000000  # TEE type
 TDX = 0x00000081
-
-INTEL_QE_VENDOR_ID = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 
 _VERSION_OF_SGX_ONLY = 3
 
@@ -62,11 +71,3 @@ def _refuse_other_version(data: bytes) -> None:
 
 def _unsupported(what: str, expected: str, got: str) -> Malformed:
     return Malformed(f"quote: {what}: expected {expected}, got {got}", category=Category.UNSUPPORTED)
-
-
-def resembles_quote(data: bytes) -> bool:
-    """Tell a quote, of whatever version, from an SNP report: of a report these bytes are zero."""
-    # Bytes 2 and 3 are the kind of attestation key here and the high half of VERSION there; bytes 12 to 15 are reserved
-    # bits of GUEST_POLICY there.
-    key_type = int.from_bytes(data[2:4], "little")
-    return key_type in {ECDSA_P256, ECDSA_P384} or data[12:28] == INTEL_QE_VENDOR_ID

@@ -5,11 +5,11 @@ Intel hands out; where the two leave a choice, the certificates. Everything is E
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from cvmproof_formats import der
 from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.tdx.authority import PLATFORM_NAME, PROCESSOR_NAME, ROOT_NAME, TCB_SIGNING_NAME, Ca
 from cvmproof_formats.x509 import (
     AUTHORITY_KEY_IDENTIFIER,
     BASIC_CONSTRAINTS,
@@ -23,16 +23,38 @@ from cvmproof_formats.x509 import (
     common_name,
 )
 
+__all__ = [
+    "ECDSA_SHA256",
+    "KNOWN_NAMES",
+    "ORGANIZATION",
+    "PCK",
+    "PCK_NAME",
+    "PLATFORM_CA",
+    "PLATFORM_NAME",
+    "PROCESSOR_CA",
+    "PROCESSOR_NAME",
+    "PROFILES",
+    "ROOT",
+    "ROOT_CRL_URI",
+    "ROOT_NAME",
+    "SGX_EXTENSIONS",
+    "SIMULATED_ORGANIZATION",
+    "TCB_SIGNING",
+    "TCB_SIGNING_NAME",
+    "Ca",
+    "Profile",
+    "build_extensions",
+    "build_name",
+    "common_name_of",
+    "issuing_ca",
+]
+
 SGX_EXTENSIONS: Final = "1.2.840.113741.1.13.1"
 """OID of the extension that only a PCK certificate has."""
 
 ECDSA_SHA256: Final = der.sequence(der.oid("1.2.840.10045.4.3.2"))
 """AlgorithmIdentifier of ecdsa-with-SHA256: no parameters (RFC 5758 section 3.2)."""
 
-ROOT_NAME: Final = "Intel SGX Root CA"
-PLATFORM_NAME: Final = "Intel SGX PCK Platform CA"
-PROCESSOR_NAME: Final = "Intel SGX PCK Processor CA"
-TCB_SIGNING_NAME: Final = "Intel SGX TCB Signing"
 PCK_NAME: Final = "Intel SGX PCK Certificate"
 
 ORGANIZATION: Final = "Intel Corporation"
@@ -45,13 +67,6 @@ _PCK_CRL_URI = "https://api.trustedservices.intel.com/sgx/certification/v4/pckcr
 _COUNTRY, _LOCALITY, _STATE, _ORGANIZATION = "2.5.4.6", "2.5.4.7", "2.5.4.8", "2.5.4.10"  # RFC 5280 appendix A.1
 _FULL_NAME, _URI = 0, 0x86  # fullName [0] of a DistributionPointName, uniformResourceIdentifier [6] of a GeneralName
 _KEY_IDENTIFIER = 0x80  # keyIdentifier [0], RFC 5280 4.2.1.1
-
-
-class Ca(StrEnum):
-    """Which of the two authorities issued a PCK certificate, as the parameter `ca` of PCS spells it."""
-
-    PLATFORM = "platform"
-    PROCESSOR = "processor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

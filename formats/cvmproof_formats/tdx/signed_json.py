@@ -18,8 +18,8 @@ from typing import Final, TypeVar, cast
 
 from cvmproof_formats.encoding import read_hex, require_size
 from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
 
-MAXIMUM_RESPONSE: Final = 256 * 1024  # bytes; the largest TCB info seen has 8 KiB
 SIGNATURE_SIZE: Final = 64  # bytes: r || s, big-endian
 _MAXIMUM_TEXT = 64  # characters of a text taken as it is
 _MAXIMUM_DIGITS = 10

@@ -25,7 +25,6 @@ from tests.formats.tdx.quotes import (
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.tdx.body import BodyType, TdBody, TdBody15
 from cvmproof_formats.tdx.certification_data import build_qe_certification, read_pck_chain
-from cvmproof_formats.tdx.header import resembles_quote
 from cvmproof_formats.tdx.quote import (
     QUOTE_LIMIT,
     Quote,
@@ -34,6 +33,7 @@ from cvmproof_formats.tdx.quote import (
     read_padded_quote,
     read_quote,
 )
+from cvmproof_formats.tdx.resemblance import resembles_quote
 
 READERS = (read_quote, read_padded_quote)
 V4, V5, V5_15 = (quote(version, body) for version, body in KINDS)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.tdx import signed_json as sj
-from cvmproof_formats.tdx.signed_json import MAXIMUM_RESPONSE, Signed, build_signed, read_body, read_signed
+from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
+from cvmproof_formats.tdx.signed_json import Signed, build_signed, read_body, read_signed
 
 SIGNATURE = bytes(range(64))
 BODY = b'{"id":"TDX","levels":[{"svn":1},{"svn":2}]}'

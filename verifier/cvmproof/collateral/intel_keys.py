@@ -11,8 +11,14 @@ from typing import ClassVar, Final
 
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.pem import MAXIMUM_PEM
-from cvmproof_formats.tdx.hierarchy import PLATFORM_NAME, PROCESSOR_NAME, ROOT_NAME, TCB_SIGNING_NAME, Ca
-from cvmproof_formats.tdx.signed_json import MAXIMUM_RESPONSE
+from cvmproof_formats.tdx.authority import (
+    MAXIMUM_RESPONSE,
+    PLATFORM_NAME,
+    PROCESSOR_NAME,
+    ROOT_NAME,
+    TCB_SIGNING_NAME,
+    Ca,
+)
 from cvmproof_formats.x509 import MAXIMUM_CRL
 
 FMSPC_SIZE: Final = 6  # bytes
