@@ -38,14 +38,17 @@ MUTATED = (
     "src/cvmproof/snp/chain.py",
     "src/cvmproof/snp/profile.py",
     "src/cvmproof/tdx/*answers.py",
+    "src/cvmproof/tdx/backing.py",
     "src/cvmproof/tdx/case.py",
     "src/cvmproof/tdx/chain.py",
     "src/cvmproof/tdx/claims_document.py",
     "src/cvmproof/tdx/event_log.py",
+    "src/cvmproof/tdx/host.py",
     "src/cvmproof/tdx/link.py",
     "src/cvmproof/tdx/profile.py",
     "src/cvmproof/tdx/signed_info.py",
     "src/cvmproof/tdx/tcb.py",
+    "src/cvmproof/tdx/td.py",
     "src/cvmproof/trust.py",
 )
 # Tests that exercise it, less those of what is remembered (AC-91), since the staged code remembers nothing (see

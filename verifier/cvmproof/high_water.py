@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cvmproof.errors import Misuse
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Mark:
+class Mark(NamedTuple):
     """How new something was: `number` is the TCB evaluation number, 0 where there is none; compared in this order."""
 
     number: int

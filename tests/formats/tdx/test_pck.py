@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.formats.tdx.at_once import agree, changes
 
 from cvmproof_formats import der
 from cvmproof_formats.errors import Category, Malformed
@@ -256,3 +258,33 @@ def test_every_recorded_pck_certificate_is_read_and_its_extensions_written_again
 def test_certificates_of_test_platforms_are_read_too(recorded: Path) -> None:
     leaves = [read_pck(read_certificate(chain[0])) for _, chain in chains(recorded / "tdx" / "bad")]
     assert leaves
+
+
+# --- read at once -----------------------------------------------------------------------------------------------------
+
+HIGHEST = replace(PLATFORM, components=b"\xff" * 16, pcesvn=0xFFFF)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        PLATFORM,
+        PROCESSOR,
+        HIGHEST,
+        *(replace(PLATFORM, pcesvn=number) for number in (0, 127, 128, 255, 256, 0x7FFF, 0x8000)),
+        *(replace(PLATFORM, components=bytes((svn, *range(120, 135)))) for svn in (0, 127, 128, 255)),
+        *(replace(PLATFORM, sgx_type=kind) for kind in SgxType),
+    ],
+)
+def test_what_intel_writes_is_read_at_once_and_as_entry_by_entry(identity: PckIdentity) -> None:
+    data, ca = build_sgx_extensions(identity), identity.ca
+    assert pck._read_at_once(data, ca) == pck._read_by_entry(data, ca) == identity
+
+
+@pytest.mark.parametrize("identity", [PLATFORM, PROCESSOR, HIGHEST])
+def test_no_change_is_taken_at_once_that_is_refused_or_read_otherwise_entry_by_entry(identity: PckIdentity) -> None:
+    ca = identity.ca
+    at_once, strict = (partial(reader, ca=ca) for reader in (pck._read_at_once, pck._read_by_entry))
+    assert sum(agree(at_once, strict, changed) for changed in changes(build_sgx_extensions(identity))) > 100
+    other = Ca.PROCESSOR if ca is Ca.PLATFORM else Ca.PLATFORM
+    assert pck._read_at_once(build_sgx_extensions(identity), other) is None

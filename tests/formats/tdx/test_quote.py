@@ -1,11 +1,13 @@
 """Quotes: read and built again, every length held to the byte, and everything else refused by name."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.formats.tdx.at_once import outcome
 from tests.formats.tdx.quotes import (
     AUTHENTICATION_DATA,
     BODY,
@@ -23,6 +25,8 @@ from tests.formats.tdx.quotes import (
 )
 
 from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.tdx import certification_data
+from cvmproof_formats.tdx import quote as quote_module
 from cvmproof_formats.tdx.body import BodyType, TdBody, TdBody15
 from cvmproof_formats.tdx.certification_data import build_qe_certification, read_pck_chain
 from cvmproof_formats.tdx.quote import (
@@ -34,6 +38,7 @@ from cvmproof_formats.tdx.quote import (
     read_quote,
 )
 from cvmproof_formats.tdx.resemblance import resembles_quote
+from cvmproof_simulator.tdx.td import SoftwareTd
 
 READERS = (read_quote, read_padded_quote)
 V4, V5, V5_15 = (quote(version, body) for version, body in KINDS)
@@ -392,3 +397,38 @@ def test_recorded_bad_quotes_whose_form_is_wrong_are_malformed(recorded: Path) -
 
 def test_the_body_of_a_1_0_quote_is_the_head_of_a_1_5_one() -> None:
     assert BODY_15.build()[16:520] == BODY.build()[16:520]
+
+
+# --- read at once -----------------------------------------------------------------------------------------------------
+
+
+def reading(data: bytes, *, padded: bool) -> object:
+    return quote_module._read(data, padded=padded)
+
+
+def step_by_step(data: bytes, *, padded: bool) -> object:
+    return quote_module._read_step_by_step(data, padded=padded)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_quote_is_read_at_once_as_step_by_step(version: int, padded: bool) -> None:
+    data = SoftwareTd().quote(bytes(64), version=version)
+    start = 48 + 6 * (version == 5)
+    ends = (0, 1, 2, 48, 49, 50, 52, 54, start + 583, start + 584, start + 648, len(data) - 1)
+    changed = [data[:end] for end in ends] + [data + b"\0", data + b"\1", data + bytes(40)]
+    for index in (*range(start + 4), *range(start + 580, start + 660), *range(start + 716, start + 730), len(data) - 1):
+        changed += [data[:index] + bytes((data[index] ^ bit,)) + data[index + 1 :] for bit in (1, 2, 4, 0x80)]
+    at_once, slowly = partial(reading, padded=padded), partial(step_by_step, padded=padded)
+    for each in (data, *changed):
+        assert outcome(at_once, each) == outcome(slowly, each)
+
+
+def test_certification_data_is_read_at_once_as_step_by_step() -> None:
+    data = SoftwareTd().quote(bytes(64))[636 + 128 :]
+    changed = [data[:end] for end in (0, 5, 6, 7, 455, 456, 457, 480, 494, 495, len(data) - 1)] + [data + b"\0"]
+    for index in (*range(10), *range(384, 500), len(data) - 1):
+        changed += [data[:index] + bytes((data[index] ^ bit,)) + data[index + 1 :] for bit in (1, 2, 0x80)]
+    for each in (data, *changed):
+        expected = outcome(certification_data._read_step_by_step, each)
+        assert outcome(certification_data.read_qe_certification, each) == expected

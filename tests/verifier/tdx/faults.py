@@ -94,7 +94,7 @@ COLLATERAL_FAULTS: dict[str, Fault] = {
 
 def remembering(name: str, mark: Mark) -> Fault:
     """What is at hand is as new as what was seen before, or was issued a second earlier."""
-    newer = replace(mark, issued=mark.issued + timedelta(seconds=1))
+    newer = mark._replace(issued=mark.issued + timedelta(seconds=1))
     twin, faulty = (HighWater(trust="simulated", marks=MappingProxyType({name: seen})) for seen in (mark, newer))
     return replace(GOOD, high_water=twin), replace(GOOD, high_water=faulty)
 
