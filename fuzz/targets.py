@@ -4,6 +4,7 @@ It gives a result or raises one of our errors. Anything else is a finding.
 """
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,6 +21,8 @@ from cvmproof_formats.pem import certificates
 from cvmproof_formats.snp.certificate_table import VCEK, TableEntry, build_certificate_table, read_certificate_table
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_formats.snp.report import AttestationReport
+from cvmproof_formats.tdx.certificate import read_intel_certificate
+from cvmproof_formats.tdx.crl import read_intel_crl
 from cvmproof_formats.tdx.evaluation_numbers import build_evaluation_numbers, read_evaluation_numbers
 from cvmproof_formats.tdx.event_log import read_event_log
 from cvmproof_formats.tdx.qe_identity import NAME as QE_IDENTITY
@@ -29,7 +32,7 @@ from cvmproof_formats.tdx.signed_json import read_signed
 from cvmproof_formats.tdx.tcb_info import NAME as TCB_INFO
 from cvmproof_formats.tdx.tcb_info import read_tcb_info
 from cvmproof_formats.tdx.tdreport import read_tdreport
-from cvmproof_formats.x509 import read_certificate, read_crl
+from cvmproof_formats.x509 import Certificate, CertificateList, read_certificate, read_crl
 from cvmproof_simulator.psp import SoftwarePsp
 from cvmproof_simulator.tdx.collateral import Collateral, simulated_evaluation_numbers
 from cvmproof_simulator.tdx.td import SoftwareTd
@@ -65,6 +68,22 @@ def qe_identity(data: bytes) -> object:
     return read_qe_identity(read_signed(data, QE_IDENTITY).body)
 
 
+def intel_certificate(data: bytes) -> object:
+    """Read a certificate at once, which may give nothing else than the strict reader gives."""
+    return _same(read_intel_certificate(data), read_certificate(data))
+
+
+def intel_crl(data: bytes) -> object:
+    """Read a revocation list at once, likewise."""
+    return _same(read_intel_crl(data), read_crl(data))
+
+
+def _same(found: Certificate | CertificateList, expected: Certificate | CertificateList) -> object:
+    if any(getattr(found, field.name) != getattr(expected, field.name) for field in fields(expected)):
+        raise AssertionError(f"read at once as {found}, strictly as {expected}")
+    return found
+
+
 def owner_answer(data: bytes) -> object:
     """Read evidence as the device owner sends it to its front."""
     return messages.read_evidence(data, NonceStatement(role=Role.SERVER, nonce=bytes(32)))
@@ -78,6 +97,8 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "evaluation-numbers": read_evaluation_numbers,
     "event-log": read_event_log,
     "evidence": read_evidence,
+    "intel-certificate": intel_certificate,
+    "intel-crl": intel_crl,
     "owner-answer": owner_answer,
     "owner-request": messages.read_request,
     "pem": certificates,
@@ -129,7 +150,8 @@ def _of_a_td() -> tuple[bytes, ...]:
     known = Collateral.of(td.platform, AT)
     numbers = build_evaluation_numbers(simulated_evaluation_numbers(AT))
     measured = (td.quote(bytes(64)), td.quote(bytes(64), version=5), td.tdreport(bytes(64)), td.event_log(size=0))
-    return (*measured, known.tcb_info_response, known.qe_identity_response, known.pck_crl_chain, numbers)
+    named = (known.pck_crl, *td.platform.certificates())
+    return (*measured, *named, known.tcb_info_response, known.qe_identity_response, known.pck_crl_chain, numbers)
 
 
 def _of_an_operator() -> tuple[bytes, ...]:
