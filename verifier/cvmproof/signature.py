@@ -126,25 +126,25 @@ _SIGN = 0x80  # X.690 8.3: a number whose first bit is set has a zero byte in fr
 
 
 def _load_point(spki: bytes, prefix: bytes, size: int, curve: EllipticCurve) -> EllipticCurvePublicKey | None:
-    """Load a key on this curve in the form that all of them have; None for any other."""
+    """Load a key on this curve in the form that all of them have; None for any other, and for a point that is none."""
     if len(spki) != size or not spki.startswith(prefix):
         return None
     try:
         return EllipticCurvePublicKey.from_encoded_point(curve, _UNCOMPRESSED + spki[len(prefix) :])
-    except ValueError as error:
-        raise Malformed(f"public key: {error}") from error
+    except ValueError:
+        return None
 
 
 def _load_usual_rsa(spki: bytes) -> RSAPublicKey | None:
-    """Load a key of 4096 bits in the form that all of them have; None for any other."""
+    """Load a key of 4096 bits in the form that all of them have; None for any other, and for numbers that are none."""
     modulus = spki[len(_RSA_PREFIX) : -len(_RSA_SUFFIX)]
     usual = len(spki) == _RSA_SIZE and spki.startswith(_RSA_PREFIX) and spki.endswith(_RSA_SUFFIX)
     if not usual or not modulus[0] & _SIGN:
         return None
     try:
         return RSAPublicNumbers(_RSA_EXPONENT, int.from_bytes(modulus, "big")).public_key()
-    except ValueError as error:
-        raise Malformed(f"public key: {error}") from error
+    except ValueError:
+        return None
 
 
 def _load(spki: bytes) -> object:

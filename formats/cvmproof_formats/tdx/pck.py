@@ -258,11 +258,11 @@ _BEFORE_TCB = {oid: kind for oid, kind in PROCESSOR_ENTRIES.items() if oid == PP
 _BEHIND_TCB = {oid: PROCESSOR_ENTRIES[oid] for oid in (PCEID, FMSPC, SGX_TYPE)}
 _CONFIGURATION = der.sequence(
     der.oid(CONFIGURATION),
-    der.sequence(*(der.sequence(der.oid(oid), der.boolean(True)) for oid in CONFIGURATION_ENTRIES)),  # noqa: FBT003
+    der.sequence(*(der.sequence(der.oid(oid), der.boolean(True)) for oid in CONFIGURATION_ENTRIES)),  # noqa: FBT003 -- a writer of one value
 )
 _PLATFORM_PART = (
     _entry(PLATFORM_INSTANCE_ID, PLATFORM_ENTRIES[PLATFORM_INSTANCE_ID])
-    + re.escape(_CONFIGURATION[: _CONFIGURATION.index(der.sequence(der.oid(DYNAMIC_PLATFORM), der.boolean(True)))])  # noqa: FBT003
+    + re.escape(_CONFIGURATION[: _CONFIGURATION.index(der.sequence(der.oid(DYNAMIC_PLATFORM), der.boolean(True)))])  # noqa: FBT003 -- a writer of one value
     + _entries_pattern(CONFIGURATION_ENTRIES)
 )
 _AT_ONCE = {
