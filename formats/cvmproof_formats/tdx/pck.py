@@ -256,13 +256,11 @@ def _entries_pattern(kinds: Mapping[str, Kind]) -> bytes:
 
 _BEFORE_TCB = {oid: kind for oid, kind in PROCESSOR_ENTRIES.items() if oid == PPID}
 _BEHIND_TCB = {oid: PROCESSOR_ENTRIES[oid] for oid in (PCEID, FMSPC, SGX_TYPE)}
-_CONFIGURATION = der.sequence(
-    der.oid(CONFIGURATION),
-    der.sequence(*(der.sequence(der.oid(oid), der.boolean(True)) for oid in CONFIGURATION_ENTRIES)),  # noqa: FBT003 -- a writer of one value
-)
+_FLAGS = [der.sequence(der.oid(oid), der.boolean(value=True)) for oid in CONFIGURATION_ENTRIES]
+_BEFORE_FLAGS = der.sequence(der.oid(CONFIGURATION), der.sequence(*_FLAGS)).removesuffix(b"".join(_FLAGS))
 _PLATFORM_PART = (
     _entry(PLATFORM_INSTANCE_ID, PLATFORM_ENTRIES[PLATFORM_INSTANCE_ID])
-    + re.escape(_CONFIGURATION[: _CONFIGURATION.index(der.sequence(der.oid(DYNAMIC_PLATFORM), der.boolean(True)))])  # noqa: FBT003 -- a writer of one value
+    + re.escape(_BEFORE_FLAGS)
     + _entries_pattern(CONFIGURATION_ENTRIES)
 )
 _AT_ONCE = {
