@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
+from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS, SvnLevel
 from cvmproof_formats.tdx.tcb_status import PART_STATUSES
 
@@ -18,7 +19,7 @@ MOMENT: Final = '"(20[0-9]{2}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0
 _TEXT = r'"[ !#-\[\]-~]{1,64}"'  # printable ASCII without a quotation mark or backslash
 RATING: Final = rf'"tcbDate":{MOMENT},"tcbStatus":"([A-Za-z]+)"(?:,"advisoryIDs":\[({_TEXT}(?:,{_TEXT})*)\])?'
 """What a level says: date, status, and the advisories as a text or None."""
-_SVN_LEVEL = re.compile(rf'\{{"tcb":\{{"isvsvn":{NUMBER}\}},{RATING}\}}')
+_SVN_LEVEL = Pattern(rf'\{{"tcb":\{{"isvsvn":{NUMBER}\}},{RATING}\}}')
 
 Groups = tuple[str, ...]
 
@@ -81,7 +82,7 @@ _PART_STATUSES = {str(one): one for one in PART_STATUSES}
 
 def svn_levels(text: str, at: int, highest: int) -> tuple[tuple[SvnLevel, ...], int]:
     """Read the list of levels of a module or enclave; give it, and where it ends. Raises one of `UNUSUAL`."""
-    found, end = entries(text, at, _SVN_LEVEL)
+    found, end = entries(text, at, _SVN_LEVEL.compiled)
     levels = tuple(
         [
             SvnLevel(

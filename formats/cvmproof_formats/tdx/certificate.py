@@ -12,6 +12,7 @@ from typing import Final
 from cvmproof_formats import der
 from cvmproof_formats.binding import SPKI_PREFIX
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256, KNOWN_NAMES, PROFILES, SGX_EXTENSIONS
+from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import (
     AUTHORITY_KEY_IDENTIFIER,
     CRL_DISTRIBUTION_POINTS,
@@ -29,7 +30,7 @@ _LENGTH_1, _LENGTH_2 = 0x80, 0x100  # from here on a length takes one byte more,
 
 def read_intel_certificate(data: bytes) -> Certificate:
     """Read one certificate as `read_certificate` does; those of Intel's in one step. Raises Malformed as it does."""
-    found = _read_at_once(data)
+    found = _read_at_once(data) if _CERTIFICATE.pays() else None
     return read_certificate(data) if found is None else found
 
 
@@ -68,7 +69,7 @@ _FIXED = {
 }
 """Extensions that are the same in every certificate of a kind."""
 _ANY_FIXED = b"(" + b"|".join(map(re.escape, _FIXED)) + b")"
-_CERTIFICATE: Final = re.compile(
+_CERTIFICATE: Final = Pattern(
     rb"\x30\x82(..)(\x30\x82(..)\xa0\x03\x02\x01\x02"
     + SERIAL
     + re.escape(ECDSA_SHA256)
@@ -105,7 +106,7 @@ _URI_START = len(extension_start(CRL_DISTRIBUTION_POINTS)) + 2
 
 
 def _read_at_once(data: bytes) -> Certificate | None:
-    found = _CERTIFICATE.fullmatch(data) if len(data) <= MAXIMUM_CERTIFICATE else None
+    found = _CERTIFICATE.compiled.fullmatch(data) if len(data) <= MAXIMUM_CERTIFICATE else None
     if found is None:
         return None
     (outer, tbs, inner, positive, signed, issuer, begin, end, subject, spki, *lengths, extensions) = found.groups()[:15]

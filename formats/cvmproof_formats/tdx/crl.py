@@ -8,6 +8,7 @@ import re
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx.certificate import NAME, SERIAL, SIGNATURE, UTC_TIME, extension_start, number_of, utc_time
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256
+from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import (
     AUTHORITY_KEY_IDENTIFIER,
     CRL_NUMBER,
@@ -23,7 +24,7 @@ _LENGTH = rb"([\x00-\x7f]|\x81[\x80-\xff]|\x82[\x01-\xff].)"
 _NUMBER = rb"\x30\x0a" + re.escape(extension_start(CRL_NUMBER)) + rb"\x04\x03(.{3})"
 _AUTHORITY = rb"\x30\x1f" + re.escape(extension_start(AUTHORITY_KEY_IDENTIFIER)) + rb"\x04\x18(.{24})"
 _ANY_ENTRY = rb"(?:\x30\x33.{51}|\x30\x34.{52})"  # by its length alone, so that there is one way to cut a list apart
-_CRL = re.compile(
+_CRL = Pattern(
     rb"\x30"
     + _LENGTH
     + rb"(\x30"
@@ -45,18 +46,18 @@ _CRL = re.compile(
     re.DOTALL,
 )
 _REST = rb"(\x17\x0d.{13}\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03.{3})"  # of an entry: date and reason
-_ENTRY = re.compile(rb"\x30(?=\x33\x02\x14|\x34\x02\x15)." + SERIAL + _REST, re.DOTALL)
+_ENTRY = Pattern(rb"\x30(?=\x33\x02\x14|\x34\x02\x15)." + SERIAL + _REST, re.DOTALL)
 _ENTRY_SIZE = 53  # bytes; one more where the serial number has a sign byte
 
 
 def read_intel_crl(data: bytes) -> CertificateList:
     """Read one CRL as `read_crl` does; those of Intel's in one step. Raises Malformed as it does."""
-    found = _read_at_once(data)
+    found = _read_at_once(data) if _CRL.pays() else None
     return read_crl(data) if found is None else found
 
 
 def _read_at_once(data: bytes) -> CertificateList | None:
-    found = _CRL.fullmatch(data) if len(data) <= MAXIMUM_CRL else None
+    found = _CRL.compiled.fullmatch(data) if len(data) <= MAXIMUM_CRL else None
     if found is None:
         return None
     outer, tbs, inner, issuer, begin, end, listed, entries, crl_number, authority, size, signature = found.groups()
@@ -96,7 +97,7 @@ def _serials(entries: bytes | None) -> frozenset[int] | None:
     """Read the entries; None where one is not as Intel's are."""
     if entries is None:
         return frozenset()
-    found = _ENTRY.findall(entries)
+    found = _ENTRY.compiled.findall(entries)
     with_sign = sum(not positive for positive, _, _ in found)
     if len(found) * _ENTRY_SIZE + with_sign != len(entries):
         return None

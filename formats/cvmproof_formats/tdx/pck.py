@@ -15,6 +15,7 @@ from typing import Final
 from cvmproof_formats import der
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx.hierarchy import SGX_EXTENSIONS, Ca, issuing_ca
+from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import Certificate
 
 PPID: Final = f"{SGX_EXTENSIONS}.1"
@@ -139,7 +140,8 @@ def read_sgx_extensions(data: bytes, ca: Ca) -> PckIdentity:
 
     Raises Malformed for an entry that is missing, there twice, unknown, or of another type, length or range.
     """
-    return _read_at_once(data, ca) or _read_by_entry(data, ca)
+    found = _read_at_once(data, ca) if _AT_ONCE[ca].pays() else None
+    return _read_by_entry(data, ca) if found is None else found
 
 
 def _read_by_entry(data: bytes, ca: Ca) -> PckIdentity:
@@ -264,7 +266,7 @@ _PLATFORM_PART = (
     + _entries_pattern(CONFIGURATION_ENTRIES)
 )
 _AT_ONCE = {
-    ca: re.compile(
+    ca: Pattern(
         rb"\x30\x82(..)("
         + _entries_pattern(_BEFORE_TCB)
         + rb"\x30\x82(..)"
@@ -283,7 +285,7 @@ _TCB_START = len(der.oid(TCB)) + 4  # bytes before the TCB's own entries: its OI
 
 
 def _read_at_once(data: bytes, ca: Ca) -> PckIdentity | None:
-    found = _AT_ONCE[ca].fullmatch(data)
+    found = _AT_ONCE[ca].compiled.fullmatch(data)
     if found is None:
         return None
     outer, content, ppid, whole_tcb, inner_tcb, tcb, *rest = found.groups(b"")

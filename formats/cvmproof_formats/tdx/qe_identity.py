@@ -4,13 +4,13 @@ Follows PCS API 4, "Enclave identity", version 2. Identities of other enclaves (
 are signed by the same key, but say nothing about the quoting enclave of a TD.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
+from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.tdx.tcb_level import SvnLevel, read_svn_levels, write_svn_levels
 
 NAME: Final = "enclaveIdentity"
@@ -71,7 +71,7 @@ def read_qe_identity(body: bytes) -> QeIdentity:
     name, TCB for an unknown status, SIZE_LIMIT above 256 KiB or too many entries.
     """
     try:
-        return _read_at_once(body)
+        return _read_at_once(body) if _HEAD.pays() else _read_by_member(body)
     except canonical.UNUSUAL:
         return _read_by_member(body)
 
@@ -98,7 +98,7 @@ def _read_by_member(body: bytes) -> QeIdentity:
 def _read_at_once(body: bytes) -> QeIdentity:
     """Read a QE identity in the form in which Intel writes it; raises one of `canonical.UNUSUAL` for any other."""
     text = canonical.text_of(body)
-    head = _HEAD.match(text)
+    head = _HEAD.compiled.match(text)
     if head is None:
         raise canonical.Unusual
     issued, until, evaluation_number, *octets, isvprodid = head.groups()
@@ -149,7 +149,7 @@ _SIZES = {
     "mrsigner": _MRSIGNER,
 }
 # What comes before the levels, in Intel's order: see `build_qe_identity`.
-_HEAD = re.compile(
+_HEAD = Pattern(
     rf'\{{"id":"{ID}","version":{VERSION},"issueDate":{canonical.MOMENT},"nextUpdate":{canonical.MOMENT},'
     rf'"tcbEvaluationDataNumber":{canonical.NUMBER},'
     + "".join(f'"{name}":"([0-9a-fA-F]{{{2 * size}}})",' for name, size in _SIZES.items())

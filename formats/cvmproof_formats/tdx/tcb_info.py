@@ -14,6 +14,7 @@ from typing import Final
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
+from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.tdx.tcb_level import (
     MAXIMUM_LEVELS,
     OPTIONAL,
@@ -174,7 +175,7 @@ def read_tcb_info(body: bytes) -> TcbInfo:
     tcbType or name, TCB for an unknown status, SIZE_LIMIT above 256 KiB or too many entries.
     """
     try:
-        return _read_at_once(body)
+        return _read_at_once(body) if _HEAD.pays() else _read_by_member(body)
     except canonical.UNUSUAL:
         return _read_by_member(body)
 
@@ -201,7 +202,7 @@ def _read_by_member(body: bytes) -> TcbInfo:
 def _read_at_once(body: bytes) -> TcbInfo:
     """Read TCB info in the form in which Intel writes it; raises one of `canonical.UNUSUAL` for any other."""
     text = canonical.text_of(body)
-    head = _HEAD.match(text)
+    head = _HEAD.compiled.match(text)
     if head is None:
         raise canonical.Unusual
     issued, until, fmspc, pce_id, evaluation_number, *about_module = head.groups()
@@ -212,7 +213,7 @@ def _read_at_once(body: bytes) -> TcbInfo:
         at += 1
     if not text.startswith(_LEVELS_START, at) or text[at - 1] != ",":
         raise canonical.Unusual
-    levels, at = canonical.entries(text, at + len(_LEVELS_START) - 1, _LEVEL)
+    levels, at = canonical.entries(text, at + len(_LEVELS_START) - 1, _LEVEL.compiled)
     read = tuple([_level_at_once(groups) for groups in levels])
     issue_date, next_update = canonical.moment(issued), canonical.moment(until)
     if text[at:] != "}" or len({level.rank for level in read}) != len(read) or issue_date >= next_update:
@@ -233,7 +234,7 @@ def _identities_at_once(text: str, at: int) -> tuple[tuple[ModuleIdentity, ...],
     found: list[ModuleIdentity] = []
     separator = "["
     while text.startswith(separator, at):
-        head = _IDENTITY_HEAD.match(text, at + 1)
+        head = _IDENTITY_HEAD.compiled.match(text, at + 1)
         if head is None:
             raise canonical.Unusual
         version, *about_module = head.groups()
@@ -406,14 +407,14 @@ _HEX_MODULE = (
     f'"attributesMask":"([0-9a-fA-F]{{{2 * _ATTRIBUTES}}})"'
 )
 # What comes before the lists, in Intel's order: see `build_tcb_info`.
-_HEAD = re.compile(
+_HEAD = Pattern(
     rf'\{{"id":"{ID}","version":{VERSION},"issueDate":{canonical.MOMENT},"nextUpdate":{canonical.MOMENT},'
     f'"fmspc":"([0-9a-fA-F]{{{2 * _FMSPC}}})","pceId":"([0-9a-fA-F]{{{2 * _PCE_ID}}})","tcbType":0,'
     rf'"tcbEvaluationDataNumber":{canonical.NUMBER},"tdxModule":\{{{_HEX_MODULE}\}},'
 )
 _IDENTITIES_START, _LEVELS_START = '"tdxModuleIdentities":[', '"tcbLevels":['
-_IDENTITY_HEAD = re.compile(rf'\{{"id":"{_IDENTITY_ID.pattern}",{_HEX_MODULE},"tcbLevels":')
-_LEVEL = re.compile(
+_IDENTITY_HEAD = Pattern(rf'\{{"id":"{_IDENTITY_ID.pattern}",{_HEX_MODULE},"tcbLevels":')
+_LEVEL = Pattern(
     rf'\{{"tcb":\{{"sgxtcbcomponents":{_pattern(SGX_LABELS)},"pcesvn":{canonical.NUMBER},'
     rf'"tdxtcbcomponents":{_pattern(TDX_LABELS)}\}},{canonical.RATING}\}}'
 )
