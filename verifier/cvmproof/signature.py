@@ -32,6 +32,8 @@ P384_ORDER = int(
 P256_ORDER = int("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)  # SEC 2, secp256r1, n
 
 _HALF = SIGNATURE_SIZE // 2
+_ZERO, _P256_ORDER = bytes(_HALF), P256_ORDER.to_bytes(_HALF, "big")
+_INTEGER_OF_32 = (b"\x02\x20", b"\x02\x21\x00")  # X.690 8.3: tag and length, and a zero byte before a high first bit
 _SHA384 = SHA384()
 _ECDSA = ECDSA(_SHA384)
 _ECDSA_SHA256 = ECDSA(SHA256())
@@ -91,10 +93,11 @@ def verify_p256(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -
     """
     if len(signature) != SIGNATURE_SIZE:
         raise InvalidSignature
-    r, s = int.from_bytes(signature[:_HALF], "big"), int.from_bytes(signature[_HALF:], "big")
-    if not (0 < r < P256_ORDER and 0 < s < P256_ORDER):
+    r, s = signature[:_HALF], signature[_HALF:]
+    # Of one length, so that they compare as the numbers do.
+    if not (_ZERO < r < _P256_ORDER and _ZERO < s < _P256_ORDER):
         raise InvalidSignature
-    key.verify(encode_dss_signature(r, s), message, _ECDSA_SHA256)
+    key.verify(_der(r, s), message, _ECDSA_SHA256)
 
 
 def verify_p256_der(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -> None:
@@ -145,6 +148,14 @@ def _load_usual_rsa(spki: bytes) -> RSAPublicKey | None:
         return RSAPublicNumbers(_RSA_EXPONENT, int.from_bytes(modulus, "big")).public_key()
     except ValueError:
         return None
+
+
+def _der(r: bytes, s: bytes) -> bytes:
+    """Write two numbers of 32 bytes, above 0, as DER: at once where both need all their bytes, as nearly always."""
+    if not (r[0] and s[0]):
+        return encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+    content = _INTEGER_OF_32[r[0] >= _SIGN] + r + _INTEGER_OF_32[s[0] >= _SIGN] + s
+    return b"\x30%c%b" % (len(content), content)
 
 
 def _load(spki: bytes) -> object:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -40,6 +40,8 @@ class TdxCase:
     backing: Backing = field(init=False)
     report_data: bytes = field(init=False)
     rules: TdxRules = field(init=False)
+    in_time: bool = field(init=False, default=False)
+    """Whether every certificate, list and JSON holds now under this policy; if not, each question looks for itself."""
 
     def __post_init__(self) -> None:
         self.backing = self.host.backing
@@ -50,6 +52,9 @@ class TdxCase:
         self.policy = policy
         if policy.tdx is not None:
             self.rules = policy.tdx
+            since, until = _window(self.backing, policy.tdx.collateral_grace)
+            # At the ends themselves each question is answered for itself.
+            self.in_time = since < self.now < until
 
     @property
     def grounds(self) -> tuple[Host, Td]:
@@ -132,6 +137,22 @@ def read_case(
 def seconds(count: int) -> timedelta:
     """Give so many seconds; the few policies there are have few of them."""
     return timedelta(seconds=count)
+
+
+@lru_cache(maxsize=512)
+def _window(backing: Backing, grace: int) -> tuple[datetime, datetime]:
+    """Say between which times everything holds; between none where something is missing, or there are several lists."""
+    lists = (*backing.root_crls, *backing.pck_crls)
+    single = len(backing.root_crls) == len(backing.pck_crls) == 1
+    sound = single and all(one.crl and one.crl.next_update and not one.problem for one in lists)
+    if not sound or backing.signer is None or backing.info is None or backing.identity is None:
+        return _NO_WINDOW
+    ends = _ends(backing, grace)
+    begin = max(one.not_before for one in (*backing.chain.certificates, backing.signer.certificate))
+    return max(begin, ends.since), min(ends.certificates, ends.until)
+
+
+_NO_WINDOW = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 
 
 class _Ends(NamedTuple):

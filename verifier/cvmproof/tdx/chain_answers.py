@@ -15,6 +15,8 @@ from cvmproof_formats.x509 import Certificate, CertificateList
 _PROFILE = "Intel's certificate profile"
 _NO_SIGNER = Absent("certificate of Intel's TCB signing key")
 _NOT_REVOKED = "not revoked"
+_VALID = "all valid"
+CURRENT = "current"
 _ROOT, _PCK_CA = "the root", "the PCK CA"
 _LIST_OF = {whose: f"a revocation list that {whose} signed" for whose in (_ROOT, _PCK_CA)}
 
@@ -68,7 +70,7 @@ def chain_trust_set(host: HostAsked) -> Answer:
 @answers("tdx.chain.validity")
 def chain_validity(case: TdxCase) -> Answer:
     """All three certificates must be valid at the time of the appraisal."""
-    return _all_valid(case.backing.chain.certificates, case.now)
+    return passed(case.now, _VALID) if case.in_time else _all_valid(case.backing.chain.certificates, case.now)
 
 
 @answers_host("tdx.signer.profile")
@@ -88,6 +90,8 @@ def signer_signature(host: HostAsked) -> Answer:
 @answers("tdx.signer.validity")
 def signer_validity(case: TdxCase) -> Answer:
     """The signing key's certificate must be valid at the time of the appraisal."""
+    if case.in_time:
+        return passed(case.now, _VALID)
     signer = case.backing.signer
     return undecided(case.now, _NO_SIGNER) if signer is None else _all_valid((signer.certificate,), case.now)
 
@@ -101,7 +105,7 @@ def root_crl_signature(host: HostAsked) -> Answer:
 @answers("tdx.root_crl.current")
 def root_crl_current(case: TdxCase) -> Answer:
     """A list of the root must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.backing.root_crls, _ROOT)
+    return passed(case.now, CURRENT) if case.in_time else _is_current(case, case.backing.root_crls, _ROOT)
 
 
 @answers_host("tdx.pck_crl.signature")
@@ -113,7 +117,7 @@ def pck_crl_signature(host: HostAsked) -> Answer:
 @answers("tdx.pck_crl.current")
 def pck_crl_current(case: TdxCase) -> Answer:
     """A list of the CA must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.backing.pck_crls, _PCK_CA)
+    return passed(case.now, CURRENT) if case.in_time else _is_current(case, case.backing.pck_crls, _PCK_CA)
 
 
 @answers_host("tdx.crl.revoked")
@@ -151,7 +155,7 @@ def _all_valid(certificates: Iterable[Certificate], now: datetime) -> Answer:
         if not certificate.not_before <= now <= certificate.not_after:
             got = f"valid from {certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}"
             return failed(now, got)
-    return passed(now, "all valid")
+    return passed(now, _VALID)
 
 
 def _is_authentic(host: HostAsked, lists: Lists, whose: str) -> Answer:
@@ -172,7 +176,7 @@ def _is_current(case: TdxCase, lists: Lists, whose: str) -> Answer:
     # RFC 5280 section 5.1.2.5: the next list is there by then, so at that moment this one is the last one no more.
     for crl in readable:
         if crl.next_update and crl.this_update <= now < crl.next_update + grace:
-            return passed(now, "current")
+            return passed(now, CURRENT)
     last = max(readable, key=lambda crl: crl.this_update)
     return undecided(
         case.now, f"a list from {last.this_update:%Y-%m-%d} to {last.next_update or last.this_update:%Y-%m-%d}"

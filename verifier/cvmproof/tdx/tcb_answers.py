@@ -6,6 +6,7 @@ from cvmproof.check import Absent, Answer, Unfit, failed, passed, require, undec
 from cvmproof.policy.values import ANY
 from cvmproof.tdx.answering import answers, answers_host
 from cvmproof.tdx.case import TdxCase, seconds
+from cvmproof.tdx.chain_answers import CURRENT
 from cvmproof.tdx.host import HostAsked
 from cvmproof.tdx.questions import ROLLBACK_QUESTIONS
 from cvmproof.tdx.quote_answers import NO_QE_IDENTITY, NO_TCB_INFO
@@ -36,7 +37,7 @@ def tcb_info_form(host: HostAsked) -> Answer:
 @answers("tdx.tcb_info.current")
 def tcb_info_current(case: TdxCase) -> Answer:
     """The TCB info must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.backing.info, NO_TCB_INFO)
+    return passed(case.now, CURRENT) if case.in_time else _is_current(case, case.backing.info, NO_TCB_INFO)
 
 
 @answers_host("tdx.tcb_info.fmspc")
@@ -72,7 +73,7 @@ def qe_identity_form(host: HostAsked) -> Answer:
 @answers("tdx.qe_identity.current")
 def qe_identity_current(case: TdxCase) -> Answer:
     """The QE identity must cover the time of the appraisal. One that does not leaves it undecided."""
-    return _is_current(case, case.backing.identity, NO_QE_IDENTITY)
+    return passed(case.now, CURRENT) if case.in_time else _is_current(case, case.backing.identity, NO_QE_IDENTITY)
 
 
 @answers_host("tdx.tcb.level")
@@ -208,7 +209,7 @@ def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent
     if info is None:
         return undecided(case.now, absent)
     if info.issue_date <= case.now <= info.next_update + seconds(case.rules.collateral_grace):
-        return passed(case.now, "current")
+        return passed(case.now, CURRENT)
     return undecided(case.now, f"issued {info.issue_date:%Y-%m-%d}, for use until {info.next_update:%Y-%m-%d}")
 
 
