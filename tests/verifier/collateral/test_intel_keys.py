@@ -1,3 +1,4 @@
+import re
 from pathlib import PurePosixPath
 
 import pytest
@@ -79,26 +80,54 @@ def test_ac_116_a_path_that_would_be_spelled_otherwise_is_no_name(path: str) -> 
     assert key_at(PurePosixPath(path)) is None
 
 
-@pytest.mark.parametrize("fmspc", [b"", bytes(5), bytes(7), bytes(10_000), "00806F050000", None, b"../../"[:5]])
-def test_ac_116_an_fmspc_is_six_bytes(fmspc: bytes) -> None:
-    with pytest.raises(Malformed, match="FMSPC: expected 6 bytes"):
+def test_each_object_is_named_for_people() -> None:
+    assert [str(key) for key in KEYS] == [
+        "Intel root revocation list",
+        "Intel PCK Platform CA revocation list",
+        "Intel PCK Processor CA revocation list",
+        "TCB info of FMSPC 00A06D080000, standard",
+        "TCB info of FMSPC 00A06D080000, early",
+        "TCB info of FMSPC 00A06D080000, evaluation number 17",
+        "TD QE identity, standard",
+        "TD QE identity, evaluation number 0",
+        "TCB evaluation data numbers",
+    ]
+    assert str(IntelCertificatesKey(authority=Authority.TCB_SIGNING)) == "Intel TCB signing certificates"
+
+
+@pytest.mark.parametrize(
+    ("fmspc", "got"),
+    [
+        (b"", "0 bytes"), (bytes(5), "5 bytes"), (bytes(7), "7 bytes"), (bytes(10_000), "10000 bytes"),
+        ("00806F050000", "str"), (None, "NoneType"), (b"../../"[:5], "5 bytes"),
+    ],
+)  # fmt: skip
+def test_ac_116_an_fmspc_is_six_bytes(fmspc: bytes, got: str) -> None:
+    with pytest.raises(Malformed, match=f"^FMSPC: expected 6 bytes, got {got}$"):
         TcbInfoKey(fmspc=fmspc)
 
 
-@pytest.mark.parametrize("issue", [-1, 2**32, True, "standard", "../x", 1.0, None])
+@pytest.mark.parametrize("issue", [-1, 2**32, True, "standard", "../x", 1.0, None, "x" * 21])
 def test_ac_116_an_issue_is_a_channel_or_a_number(issue: Issue) -> None:
+    words = f"evaluation number: expected 0 to 4294967295, got {str(issue)[:20]!r}"
     for make in (lambda: TcbInfoKey(fmspc=FMSPC, issue=issue), lambda: QeIdentityKey(issue=issue)):
-        with pytest.raises(Malformed, match="evaluation number: expected 0 to"):
+        with pytest.raises(Malformed, match=f"^{re.escape(words)}$"):
             make()
 
 
+@pytest.mark.parametrize("issue", [0, 2**32 - 1])
+def test_any_number_of_32_bits_is_an_issue(issue: int) -> None:
+    assert key_at(TcbInfoKey(fmspc=FMSPC, issue=issue).path) == TcbInfoKey(fmspc=FMSPC, issue=issue)
+
+
 def test_ac_116_an_authority_is_one_of_intels() -> None:
-    for make in (
-        lambda: IntelCertificatesKey(authority="../x"),  # type: ignore[arg-type]  # that is the point
-        lambda: IntelCrlKey(authority="root"),  # type: ignore[arg-type]  # that is the point
-        lambda: IntelCrlKey.of_ca("platform"),  # type: ignore[arg-type]  # that is the point
+    every, cas = "['root', 'platform', 'processor', 'tcb_signing']", "['platform', 'processor']"
+    for make, words in (
+        (lambda: IntelCertificatesKey(authority="../x"), f"authority: expected one of {every}, got str"),  # type: ignore[arg-type]  # that is the point
+        (lambda: IntelCrlKey(authority="root"), f"authority: expected one of {every}, got str"),  # type: ignore[arg-type]  # that is the point
+        (lambda: IntelCrlKey.of_ca("platform"), f"PCK CA: expected one of {cas}, got str"),  # type: ignore[arg-type]  # that is the point
     ):
-        with pytest.raises(Malformed, match="expected one of"):
+        with pytest.raises(Malformed, match=f"^{re.escape(words)}$"):
             make()
 
 

@@ -13,9 +13,9 @@ QUOTED = PEM.replace(b"\n", b"%0A").replace(b" ", b"%20").replace(b"+", b"%2B").
     "data",
     [
         DER, PEM, DER.hex().encode(), DER.hex().upper().encode() + b"\n", PEM.hex().encode(),
-        PEM.replace(b"\n", b"\r\n"), QUOTED,
+        PEM.replace(b"\n", b"\r\n"), QUOTED, b"\n\n" + PEM,
     ],
-    ids=["DER", "PEM", "hex", "HEX", "hex of PEM", "CRLF", "percent"],
+    ids=["DER", "PEM", "hex", "HEX", "hex of PEM", "CRLF", "percent", "empty lines before PEM"],
 )  # fmt: skip
 def test_every_spelling_of_a_list_is_read(data: bytes) -> None:
     assert read_crls(data) == (DER,)

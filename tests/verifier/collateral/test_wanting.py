@@ -1,20 +1,72 @@
 import json
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 
 from cvmproof.collateral.intel_keys import IntelKey, Update, wanted_for_platform
+from cvmproof.collateral.keys import ChainKey, CrlKey, Wanted, wanted_for
 from cvmproof.collateral.wanting import wanted_for_evidence
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.evidence import Evidence
+from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.tdx.hierarchy import SGX_EXTENSIONS, Ca
+from cvmproof_simulator.psp import ReportFields, SoftwarePsp
 from cvmproof_simulator.tdx.platform import SoftwarePlatform, chain
 from cvmproof_simulator.tdx.td import SoftwareTd
 
 
 def evidence(data: bytes) -> Evidence:
     return Evidence(tee=Tee.TDX, report=data)
+
+
+# Reports of AMD's
+
+
+def wanted_for_report(psp: SoftwarePsp, **changes: Unpack[ReportFields]) -> tuple[Wanted, ...]:
+    return wanted_for_evidence(Evidence(tee=Tee.SEV_SNP, report=psp.report(bytes(64), **changes)))
+
+
+@pytest.mark.parametrize("product", ProductLine)
+@pytest.mark.parametrize("kind", KeyKind)
+@pytest.mark.parametrize("version", [3, 5])
+def test_a_report_that_names_its_cpu_wants_what_is_of_its_product_line(
+    product: ProductLine, kind: KeyKind, version: int
+) -> None:
+    psp = SoftwarePsp(product, kind, version=version)
+    wanted = wanted_for(product=product, kind=kind, chip_id=psp.chip_id, tcb=psp.reported_tcb)
+    assert wanted_for_report(psp) == wanted
+    assert len(wanted) == (3 if kind is KeyKind.VCEK else 2)
+
+
+def test_a_report_of_version_2_wants_what_is_of_either_product_line() -> None:
+    psp = SoftwarePsp(ProductLine.MILAN, version=2)
+    found = wanted_for_report(psp)
+    assert found == tuple(
+        key
+        for product in (ProductLine.MILAN, ProductLine.GENOA)
+        for key in wanted_for(product=product, kind=KeyKind.VCEK, chip_id=psp.chip_id, tcb=psp.reported_tcb)
+    )
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_a_report_of_an_unreadable_tcb_wants_no_certificate_of_its_chip(kind: KeyKind) -> None:
+    psp = SoftwarePsp(ProductLine.GENOA, kind)
+    assert wanted_for_report(psp, reported_tcb=b"\xff" * 8) == (
+        ChainKey(product=ProductLine.GENOA, kind=kind),
+        CrlKey(product=ProductLine.GENOA, kind=kind),
+    )
+
+
+def test_a_report_of_an_unknown_cpu_is_refused() -> None:
+    for changes in (ReportFields(cpuid_family=0x1B), ReportFields(cpuid_model=0x77)):
+        with pytest.raises(Malformed, match="no root key is known"):
+            wanted_for_report(SoftwarePsp(ProductLine.TURIN), **changes)
+
+
+# Quotes of Intel's
 
 
 @pytest.mark.parametrize("version", [4, 5])
