@@ -253,6 +253,14 @@ def test_a_verdict_ends_with_what_was_issued_or_has_ended_this_very_second() -> 
     assert longer_grace_than_time.appraise().expires_at == later(seconds=65)
 
 
+def test_no_grace_is_given_where_no_policy_has_rules_for_tds() -> None:
+    case = case_of(replace(GOOD, tcb_info={"next_update": NOW}))
+    assert NOW in case.ends([policy_without_tdx()])
+    assert later(seconds=7) in case.ends(
+        [policy_without_tdx(), policy_of("genuine", "required", {"collateral_grace": 7})]
+    )
+
+
 @pytest.mark.parametrize("name", ["the PCK certificate", "the PCK CA", "the root", "the TCB signer"])
 def test_no_grace_lengthens_a_certificate(name: str) -> None:
     situation, lasts = ENDS[name]
