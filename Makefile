@@ -73,7 +73,7 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-# Mutation of what appraises SNP evidence; MUTANTS='cvmproof.snp.chain*' looks at a part.
+# Mutation of what appraises evidence and admits collateral; MUTANTS='cvmproof.tdx* cvmproof.snp.chain*' looks at parts.
 mutants: .venv/.mutants
 	@$(BIN)/python tools/mutants.py $(MUTANTS)
 

@@ -75,6 +75,12 @@ TESTS = (
     "tests/verifier/test_trust.py",
 )
 SWEEPS = ("test_differential.py", "test_recorded.py", "test_verdicts.py")  # of tests/verifier/tdx
+PYTEST_ARGUMENTS = (
+    *("-p", "no:cacheprovider", "-q", "-k", "not ac_091"),
+    *(f"--ignore=tests/verifier/tdx/{name}" for name in SWEEPS),
+)
+# mutmut itself runs the tests of this one only, behind finding out which tests reach what.
+FIRST = "cvmproof.collateral.spelled.x_read_one_crl__mutmut_1"
 COUNTER = re.compile(r"[\u2800-\u28ff] (?:(\d+)/(\d+) )?")  # mutmut's spinner, then how far it is
 RESULT = re.compile(r" *(\S+): ([a-z ]+)")  # as `mutmut results` has it
 NOTICED = ("killed", "timeout")
@@ -88,7 +94,7 @@ SETTINGS = """\
 source_paths = ["src"]
 only_mutate = {only}
 also_copy = ["tests", "pyproject.toml", "fixtures", "examples"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-q", "-k", "not ac_091"{left_out}]
+pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = {selection}
 
 [tool.pytest.ini_options]
@@ -140,8 +146,7 @@ def stage() -> None:
         if path.is_file() and path.suffix not in {".py", ".meta"}:
             path.unlink()
     shutil.rmtree(STAGE / "mutants" / "tests", ignore_errors=True)
-    left_out = "".join(f', "--ignore=tests/verifier/tdx/{name}"' for name in SWEEPS)
-    settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS), left_out=left_out)
+    settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS), arguments=listed(PYTEST_ARGUMENTS))
     (STAGE / "pyproject.toml").write_text(settings, encoding="utf-8")
 
 
@@ -157,6 +162,14 @@ def mutmut(*arguments: str) -> int:
             if not count or (count[1] and (int(count[1]) % 100 == 0 or count[1] == count[2])):
                 print(line.rstrip(), flush=True)
     return run.returncode
+
+
+def run_tests(patterns: Sequence[str]) -> int:
+    """Run the tests of every mutant whose name fits (`mutant_loop.py`); the exit code."""
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "mutant_loop", *PYTEST_ARGUMENTS, *TESTS]
+    path = os.pathsep.join((str(STAGE / "mutants" / "src"), str(ROOT / "tools")))
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": path, "LOOK_AT": " ".join(patterns)}
+    return subprocess.run(command, cwd=STAGE / "mutants", env=environment, check=False).returncode
 
 
 def looked_at(listing: str, patterns: Sequence[str]) -> dict[str, str]:
@@ -184,7 +197,7 @@ def main() -> None:
     """Stage, run, list what survived; exit with 1 if that is too much."""
     stage()
     patterns = sys.argv[1:]
-    code = mutmut("run", *patterns)
+    code = mutmut("run", FIRST) or run_tests(patterns)
     listing = subprocess.run(
         [MUTMUT, "results", "--all", "true"], cwd=STAGE, check=True, capture_output=True, text=True
     ).stdout

@@ -37,6 +37,7 @@ from cvmproof_formats.evidence import Evidence
 from cvmproof_formats.tdx.hierarchy import Ca
 from cvmproof_formats.tdx.signed_json import Signed
 from cvmproof_formats.tdx.tcb_status import TcbStatus
+from cvmproof_formats.x509 import read_certificate
 from cvmproof_simulator.tdx.ca import IntelCa
 from cvmproof_simulator.tdx.td import SIMULATED_MRTD, SoftwareModule
 
@@ -55,6 +56,10 @@ def case_of(situation: Situation, collateral: Collateral | None = None) -> TdxCa
         freshness=NoFreshness(),
         now=situation.now,
     )
+
+
+def not_after(der: bytes) -> datetime:
+    return read_certificate(der).not_after
 
 
 def test_a_case_has_what_quote_certificate_and_collateral_say() -> None:
@@ -259,6 +264,13 @@ def test_no_grace_is_given_where_no_policy_has_rules_for_tds() -> None:
     assert later(seconds=7) in case.ends(
         [policy_without_tdx(), policy_of("genuine", "required", {"collateral_grace": 7})]
     )
+
+
+def test_what_is_not_there_or_can_not_be_read_ends_nothing() -> None:
+    [certificates] = case_of(GOOD, Collateral()).ends([GOOD.policy])
+    assert certificates == min(map(not_after, GOOD.certificates))
+    unreadable = Collateral(tcb_infos=(Signed(body=b"{}", signature=bytes(64)),))
+    assert case_of(GOOD, unreadable).ends([GOOD.policy]) == [certificates]
 
 
 @pytest.mark.parametrize("name", ["the PCK certificate", "the PCK CA", "the root", "the TCB signer"])
