@@ -2,7 +2,8 @@
 
 mutmut collects the tests anew for every mutant, which takes many times longer than running them. This reads which
 mutants there are and which tests reach them where mutmut wrote it, and writes down there what became of each. It runs
-in mutmut's own tree; `LOOK_AT` in the environment has the patterns of the names that are wanted, with spaces between.
+in mutmut's own tree; `LOOK_AT` in the environment has the patterns of the names that are wanted, with spaces between;
+without, those are wanted that nobody looked at before.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import NoReturn
 
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import Phase, settings
 
 LOOK_AT = "LOOK_AT"
 # As mutmut has them.
@@ -78,10 +80,14 @@ class Results:
     def __post_init__(self) -> None:
         self.record = json.loads(self.path.read_bytes())
 
+    def named(self, patterns: Sequence[str]) -> list[str]:
+        """The mutants whose names fit."""
+        return [name for name in self.record["exit_code_by_key"] if any(fnmatch(name, each) for each in patterns)]
+
     @property
-    def names(self) -> list[str]:
-        """Every mutant's name."""
-        return list(self.record["exit_code_by_key"])
+    def rest(self) -> list[str]:
+        """The mutants that nobody looked at since their function was changed."""
+        return [name for name, code in self.record["exit_code_by_key"].items() if code is None]
 
     def note(self, mutant: str, code: int) -> None:
         """Write down what became of one."""
@@ -89,12 +95,21 @@ class Results:
         self.path.write_text(json.dumps(self.record, indent=4), encoding="utf-8")
 
 
+def pytest_collection() -> None:
+    """Let hypothesis look for a failure and be content with it, before any test is read."""
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile("mutants", settings(), phases=phases, database=None)
+    settings.load_profile("mutants")
+
+
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Run each mutant's tests in place of all tests once."""
     stats = json.loads(Path("mutmut-stats.json").read_bytes())
     items = {item.nodeid: item for item in session.items}
     reach = Reach(items, stats["tests_by_mangled_function_name"], stats["duration_by_test"])
-    mutants = wanted(os.environ.get(LOOK_AT, "").split() or ["*"])
+    mutants = wanted(os.environ.get(LOOK_AT, "").split())
+    if not mutants:
+        return True
     every = list(dict.fromkeys(test for _, mutant in mutants for test in reach.of(mutant)))
     if outcome(every, "", reach.limit(every)) != SURVIVED:
         pytest.exit("the tests fail where nothing is mutated", returncode=1)
@@ -105,9 +120,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
 
 
 def wanted(patterns: Sequence[str]) -> list[tuple[Results, str]]:
-    """Every mutant whose name fits, with the record it belongs to."""
+    """Every mutant whose name fits, with the record it belongs to; without patterns, those not looked at before."""
     records = (Results(path) for path in sorted(Path("src").rglob("*.meta")))
-    return [(one, name) for one in records for name in one.names if any(fnmatch(name, each) for each in patterns)]
+    return [(one, name) for one in records for name in (one.named(patterns) if patterns else one.rest)]
 
 
 def look_at(mutants: Sequence[tuple[Results, str]], reach: Reach) -> None:

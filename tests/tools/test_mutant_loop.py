@@ -80,6 +80,15 @@ def test_only_what_is_asked_for_is_looked_at(staged: Path, root: Path) -> None:
     assert codes == {name: code if name.startswith("m.x_f") else None for name, code in CODES.items()}
 
 
+def test_what_was_looked_at_is_looked_at_again_only_when_it_is_asked_for(staged: Path, root: Path) -> None:
+    path = staged / "src" / "m.py.meta"
+    record = json.loads(path.read_bytes())
+    record["exit_code_by_key"]["m.x_f__mutmut_1"] = 0
+    path.write_text(json.dumps(record))
+    assert look(staged, root)[0] == CODES | {"m.x_f__mutmut_1": 0}
+    assert look(staged, root, "m.x_f__mutmut_1")[0] == CODES
+
+
 def test_tests_that_fail_by_themselves_judge_nothing(staged: Path, root: Path) -> None:
     with (staged / "test_m.py").open("a") as file:
         file.write("\ndef test_quick():\n    assert False\n")
