@@ -111,9 +111,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     if not mutants:
         return True
     every = list(dict.fromkeys(test for _, mutant in mutants for test in reach.of(mutant)))
-    if outcome(every, "", reach.limit(every)) != SURVIVED:
-        pytest.exit("the tests fail where nothing is mutated", returncode=1)
-    if outcome(every, "fail", reach.limit(every)) != KILLED:
+    if failing := noticed(every, "", reach.limit(every)):
+        pytest.exit(f"the tests fail where nothing is mutated: {failing}", returncode=1)
+    if not noticed(every, "fail", reach.limit(every)):
         pytest.exit("what the tests import is not what is mutated", returncode=1)
     look_at(mutants, reach)
     return True
@@ -194,11 +194,12 @@ def judge(tests: Sequence[pytest.Item], mutant: str, limit: int, writing: int) -
     os._exit(SURVIVED)
 
 
-def outcome(tests: Sequence[pytest.Item], mutant: str, limit: int) -> int:
-    """Run tests with a mutant switched on, and say what became of it."""
+def noticed(tests: Sequence[pytest.Item], mutant: str, limit: int) -> str:
+    """Run tests with a mutant switched on; gives the name of the one that failed or how they ended, "" if well."""
     process, words = start(tests, mutant, limit)
-    os.close(words)
-    return meaning(os.waitpid(process, 0)[1])
+    code = meaning(os.waitpid(process, 0)[1])
+    with os.fdopen(words, encoding="utf-8") as told:
+        return "" if code == SURVIVED else told.read() or MARKS[code]
 
 
 def meaning(status: int) -> int:
