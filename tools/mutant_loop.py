@@ -25,6 +25,7 @@ LOOK_AT = "LOOK_AT"
 # As mutmut has them.
 UNDER_TEST = "MUTANT_UNDER_TEST"
 SURVIVED, KILLED, NO_TESTS, TIMED_OUT = 0, 1, 33, 36
+FEW = 100  # tests
 MARKS = {SURVIVED: "survived", KILLED: "killed", NO_TESTS: "without a test", TIMED_OUT: "timed out"}
 
 
@@ -126,18 +127,35 @@ def wanted(patterns: Sequence[str]) -> list[tuple[Results, str]]:
 
 
 def look_at(mutants: Sequence[tuple[Results, str]], reach: Reach) -> None:
-    """Run the tests of each mutant, as many at a time as there are processors, and note what became of it."""
+    """Run the tests of each mutant, as many at a time as there are processors, and note what became of it.
+
+    Those that the first few tests do not notice come last, when more is known of which test notices what.
+    """
     counts: Counter[str] = Counter()
-    for done, (results, mutant, code) in enumerate(run(mutants, reach), 1):
-        results.note(mutant, code)
-        counts[MARKS[code]] += 1
-        if done % 100 == 0 or done == len(mutants):
-            said = ", ".join(f"{count} {mark}" for mark, count in sorted(counts.items()))
-            print(f"[mutants] {done} of {len(mutants)}: {said}", flush=True)
+    rest = []
+    for results, mutant, code in run(mutants, reach, FEW):
+        if code == SURVIVED and len(reach.of(mutant)) > FEW:
+            rest.append((results, mutant))
+        else:
+            note(results, mutant, code, counts, len(mutants))
+    for results, mutant, code in run(rest, reach):
+        note(results, mutant, code, counts, len(mutants))
 
 
-def run(mutants: Sequence[tuple[Results, str]], reach: Reach) -> Iterator[tuple[Results, str, int]]:
-    """Give each mutant with its exit code, in the order in which they end."""
+def note(results: Results, mutant: str, code: int, counts: Counter[str], total: int) -> None:
+    """Write down what became of one, and say now and then how far it is."""
+    results.note(mutant, code)
+    counts[MARKS[code]] += 1
+    done = counts.total()
+    if done % 100 == 0 or done == total:
+        said = ", ".join(f"{count} {mark}" for mark, count in sorted(counts.items()))
+        print(f"[mutants] {done} of {total}: {said}", flush=True)
+
+
+def run(
+    mutants: Sequence[tuple[Results, str]], reach: Reach, most: int | None = None
+) -> Iterator[tuple[Results, str, int]]:
+    """Give each mutant with its exit code, in the order in which they end; `most`: so many tests, not all."""
     running: dict[int, tuple[Results, str, int]] = {}
 
     def ended() -> tuple[Results, str, int]:
@@ -151,7 +169,7 @@ def run(mutants: Sequence[tuple[Results, str]], reach: Reach) -> Iterator[tuple[
     for results, mutant in mutants:
         if len(running) == (os.cpu_count() or 1):
             yield ended()
-        tests = reach.of(mutant)
+        tests = reach.of(mutant)[:most]
         if not tests:
             yield results, mutant, NO_TESTS
             continue
