@@ -79,6 +79,8 @@ PYTEST_ARGUMENTS = (
     *("-p", "no:cacheprovider", "-q", "-k", "not ac_091"),
     *(f"--ignore=tests/verifier/tdx/{name}" for name in SWEEPS),
 )
+# A failure is enough, and nobody reads which: what pytest prepares to explain it takes longer than most tests.
+LOOP_ARGUMENTS = ("-s", "-p", "mutant_loop", "--assert=plain", "--tb=native")
 # mutmut itself runs the tests of this one only, behind finding out which tests reach what.
 FIRST = "cvmproof.collateral.spelled.x_read_one_crl__mutmut_1"
 COUNTER = re.compile(r"[\u2800-\u28ff] (?:(\d+)/(\d+) )?")  # mutmut's spinner, then how far it is
@@ -166,7 +168,7 @@ def mutmut(*arguments: str) -> int:
 
 def run_tests(patterns: Sequence[str]) -> int:
     """Run the tests of every mutant whose name fits (`mutant_loop.py`); the exit code."""
-    command = [sys.executable, "-m", "pytest", "-s", "-p", "mutant_loop", *PYTEST_ARGUMENTS, *TESTS]
+    command = [sys.executable, "-m", "pytest", *LOOP_ARGUMENTS, *PYTEST_ARGUMENTS, *TESTS]
     path = os.pathsep.join((str(STAGE / "mutants" / "src"), str(ROOT / "tools")))
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": path, "LOOK_AT": " ".join(patterns)}
     return subprocess.run(command, cwd=STAGE / "mutants", env=environment, check=False).returncode
