@@ -26,6 +26,7 @@ LOOK_AT = "LOOK_AT"
 UNDER_TEST = "MUTANT_UNDER_TEST"
 SURVIVED, KILLED, NO_TESTS, TIMED_OUT = 0, 1, 33, 36
 FEW = 100  # tests
+SLOW = 0.3  # seconds
 MARKS = {SURVIVED: "survived", KILLED: "killed", NO_TESTS: "without a test", TIMED_OUT: "timed out"}
 
 
@@ -50,13 +51,14 @@ class Reach:
     """Which tests noticed another mutant, by its function and by its module."""
 
     def of(self, mutant: str) -> list[pytest.Item]:
-        """Tests that reach a mutant's function; first those that noticed its neighbours, then the module's own."""
+        """Tests that reach a mutant's function: first those that noticed its neighbours, then quick ones of its module."""
         function, module = function_of(mutant), module_of(mutant)
         own = f"/test_{module.rpartition('.')[2]}.py::"
 
-        def order(name: str) -> tuple[bool, bool, bool, float]:
+        def order(name: str) -> tuple[bool, bool, bool, bool, float]:
             near, about = name in self.noticed[function], name in self.noticed[module]
-            return not near, not about, own not in name, self.seconds.get(name, 0.0)
+            seconds = self.seconds.get(name, 0.0)
+            return not near, seconds > SLOW, not about, own not in name, seconds
 
         found = [name for name in self.tests.get(function, ()) if name in self.items]
         return [self.items[name] for name in sorted(found, key=order)]
@@ -129,8 +131,10 @@ def wanted(patterns: Sequence[str]) -> list[tuple[Results, str]]:
 def look_at(mutants: Sequence[tuple[Results, str]], reach: Reach) -> None:
     """Run the tests of each mutant, as many at a time as there are processors, and note what became of it.
 
-    Those that the first few tests do not notice come last, when more is known of which test notices what.
+    Those whose tests are quick come first, and last those that the first few tests do not notice: by then more is
+    known of which test notices what.
     """
+    mutants = sorted(mutants, key=lambda one: reach.limit(reach.of(one[1])))
     counts: Counter[str] = Counter()
     rest = []
     for results, mutant, code in run(mutants, reach, FEW):
