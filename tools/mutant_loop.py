@@ -51,7 +51,7 @@ class Reach:
     """Which tests noticed another mutant, by its function and by its module."""
 
     def of(self, mutant: str) -> list[pytest.Item]:
-        """Tests that reach a mutant's function: first those that noticed its neighbours, then quick ones of its module."""
+        """Tests that reach a mutant's function: first those that noticed its neighbours, then its module's own."""
         function, module = function_of(mutant), module_of(mutant)
         own = f"/test_{module.rpartition('.')[2]}.py::"
 
