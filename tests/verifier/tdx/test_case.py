@@ -285,6 +285,11 @@ def test_a_list_beside_the_current_one_shortens_a_verdict_only_while_it_lasts_it
     for beside, lasts in ((over, VALID_FOR), (ending, timedelta(seconds=9))):
         both = replace(GOOD, after=Collateral(intel_crls=(beside.roots_list,)))
         assert both.appraise().expires_at == NOW + lasts
+    first = replace(GOOD, root_crl={"this_update": NOW, "lifetime": timedelta(seconds=9)})
+    last = replace(GOOD, root_crl={"this_update": later(days=-1), "lifetime": timedelta(days=1)})
+    for beside, lasts in ((first, timedelta(seconds=9)), (last, timedelta(0))):  # at the ends of their time
+        both = replace(GOOD, after=Collateral(intel_crls=(over.roots_list, beside.roots_list)))
+        assert both.appraise().expires_at == NOW + lasts
     forged = replace(ending, root_crl={**ending.root_crl, "signed_by": STRANGER}).roots_list
     assert replace(GOOD, after=Collateral(intel_crls=(forged,))).appraise().expires_at == NOW + VALID_FOR
 
