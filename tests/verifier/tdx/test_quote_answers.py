@@ -245,6 +245,8 @@ def test_ac_038_without_identities_a_module_with_a_version_has_none() -> None:
     assert set(ids_of_no(appraisal)) == {"tdx.module.identity", "tdx.tcb.level"}
     assert check_of(bare, "tdx.module.identity").expected == "one of none"
     assert check_of(bare, "tdx.module.identity").got == "TDX_01"
+    known = check_of(GOOD, "tdx.module.identity")
+    assert (known.expected, known.got) == ("an identity of this TDX module", "there")
 
 
 # --- what is remembered: AC-091 ---------------------------------------------------------------------------------------
