@@ -16,11 +16,12 @@ from tests.verifier.tdx.situation import (
 )
 
 from cvmproof.appraisal import Verdict
+from cvmproof.check import Outcome
 from cvmproof.tdx import quote_answers
 from cvmproof_formats.errors import Category
 from cvmproof_formats.tdx.tcb_info import ModuleIdentity, TdxModule
 from cvmproof_formats.tdx.tcb_status import TcbStatus
-from cvmproof_simulator.psp import derive_key
+from cvmproof_simulator.psp import derive_key, spki_of
 from cvmproof_simulator.tdx.collateral import simulated_tcb_info
 from cvmproof_simulator.tdx.ecdsa import raw_key, sign_raw
 from cvmproof_simulator.tdx.quoting_enclave import QE_ATTRIBUTES, QuoteChanges
@@ -237,6 +238,17 @@ def test_ac_038_a_module_of_which_tcb_info_does_not_speak_is_refused(version: in
     assert {"tdx.module.identity", "tdx.tcb.level"} == set(ids_of_no(appraisal))
     updated = replace(FIFTH, launched_by=SoftwareModule(), module=SoftwareModule(version=version)).appraise()
     assert {"tdx.module.identity", "tdx.tcb.level"} == set(ids_of_no(updated))
+    (level,) = (check for check in updated.checks if check.id == "tdx.tcb.level")
+    assert level.got.startswith("none for the TDX module TDX_")
+    assert level.got.endswith(" now")
+
+
+def test_a_platform_key_of_another_kind_vouches_for_no_enclave() -> None:
+    other = spki_of(derive_key(b"a P-384 key"))
+    check = check_of(replace(GOOD, pck={"spki": other}), "tdx.qe.signature")
+    assert check.outcome is Outcome.UNDECIDED
+    assert check.expected == "the platform key's signature"
+    assert check.got == "none at hand: a P-256 key in the PCK certificate"
 
 
 def test_ac_038_without_identities_a_module_with_a_version_has_none() -> None:
