@@ -56,6 +56,11 @@ def test_a_no_says_what_was_found(question: str, words: str) -> None:
     assert words in check_of(FAULTS[question][1], question).got
 
 
+def test_a_root_that_nobody_pins_is_of_no_set() -> None:
+    check = check_of(FAULTS["tdx.chain.root"][1], "tdx.chain.trust_set")
+    assert (check.outcome, check.got) == (Outcome.PASS, "of none")
+
+
 def test_a_root_in_another_profile_is_refused_in_words_about_its_profile() -> None:
     check = check_of(replace(GOOD, root={"path_length": 7}), "tdx.chain.root")
     assert (check.expected, check.got) == ("a root key that is pinned", "its basic constraints are CA, path length 7")
