@@ -61,6 +61,16 @@ def test_ac_049_intels_json_counts_from_its_issue_to_the_last_second_of_its_grac
 
 
 @pytest.mark.parametrize("name", JSON)
+def test_what_is_signed_and_read_is_said_to_be_and_what_can_not_be_verified_is_named(name: str) -> None:
+    form, signature = check_of(GOOD, f"tdx.{name}.form"), check_of(GOOD, f"tdx.{name}.signature")
+    assert form.expected == form.got == "a form that is read here"
+    assert signature.expected == signature.got == "Intel's signature over these bytes"
+    unsigned = check_of(replace(GOOD, without=frozenset({"signer"})), f"tdx.{name}.signature")
+    assert unsigned.expected == signature.expected
+    assert unsigned.got == "none at hand: certificate of Intel's TCB signing key"
+
+
+@pytest.mark.parametrize("name", JSON)
 def test_ac_049_a_grace_is_one_policys_alone(name: str) -> None:
     overdue = replace(with_json(GOOD, name, {"next_update": later(seconds=-1)}), rules={"collateral_grace": 60})
     assert_accepted(overdue)
