@@ -20,6 +20,7 @@ from cvmproof_simulator.devices.namespace import (
     Scratch,
     enter_mount_namespace,
     enter_user_namespace,
+    let_anybody_open_fuse,
     mount_fuse,
 )
 from cvmproof_simulator.devices.notifications import install
@@ -50,6 +51,7 @@ def main() -> None:
 
 def _set_up(plan: Plan, end: socket.socket) -> None:
     if plan.user is not None:
+        _try(_show_fuse)
         become_user(plan.user)
     refused = "" if plan.through == Through.SECCOMP else _what_refuses_fuse()
     if plan.through == Through.FUSE and refused:
@@ -85,6 +87,11 @@ def _try(action: Callable[[], None]) -> str:
 def _mount_and_forget() -> None:
     _enter()
     os.close(mount_fuse(Scratch().served))
+
+
+def _show_fuse() -> None:
+    enter_mount_namespace()
+    let_anybody_open_fuse()
 
 
 def _enter() -> None:

@@ -47,6 +47,20 @@ def enter_mount_namespace() -> None:
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
 
 
+def let_anybody_open_fuse() -> None:
+    """Show every user a FUSE device that it may open, in a view that root has of its own; raises OSError.
+
+    Many systems have it so; where they don't, a command that root launches as somebody else would be without.
+    """
+    number = Path(DEVICE).stat().st_rdev
+    mount(_NAME, str(_SCRATCH), "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0700")
+    node = _SCRATCH / "fuse"
+    os.mknod(node, stat.S_IFCHR, number)
+    node.chmod(0o666)
+    mount(str(node), DEVICE, flags=MS_BIND)
+    unmount(str(_SCRATCH))
+
+
 def mount_fuse(folder: Path) -> int:
     """Mount a FUSE file system; gives the descriptor its server needs.
 
