@@ -34,7 +34,7 @@ from cvmproof.trust import TrustRoots
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.evidence import Evidence
-from cvmproof_formats.tdx.hierarchy import Ca
+from cvmproof_formats.tdx.hierarchy import SGX_EXTENSIONS, Ca
 from cvmproof_formats.tdx.signed_json import Signed
 from cvmproof_formats.tdx.tcb_status import TcbStatus
 from cvmproof_formats.x509 import read_certificate
@@ -200,6 +200,12 @@ def test_whoever_adds_others_turns_no_no_into_a_yes(
     assert verdict is not Verdict.ACCEPTED
     revoked = replace(beside, without=frozenset(), root_crl={"revoked": (GOOD.authorities.serial("platform"),)})
     assert revoked.appraise().verdict is Verdict.REJECTED
+
+
+def test_of_several_the_newest_is_chosen_where_no_platform_is_known_too() -> None:
+    claims = claims_of(replace(GOOD, pck={"drop": (SGX_EXTENSIONS,)}, before=OLDER))
+    assert claims.pck is None
+    assert claims.tcb_info == GOOD.intel.tcb_info
 
 
 # --- until when a verdict holds: design 8.8 ---------------------------------------------------------------------------
