@@ -62,22 +62,34 @@ def test_two_numbers_of_up_to_32_bytes_are_a_signature(r: int, s: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "words"),
     [
-        der.sequence(der.integer(1 << 256), der.integer(1)),
-        der.sequence(der.integer(1), der.integer(1 << 256)),
-        der.sequence(der.integer(1)),
-        der.sequence(der.integer(1), der.integer(1), der.integer(1)),
-        der.sequence(der.integer(1), der.integer(1)) + b"\0",
-        der.sequence(der.octet_string(b"\1"), der.integer(1)),
-        der.sequence(der.integer(1), der.octet_string(b"\1")),
-        der.sequence(der.integer(1), b"\2\1\xff"),
-        b"",
+        (der.sequence(der.integer(1 << 256), der.integer(1)), "signature: expected two numbers of 32 bytes"),
+        (der.sequence(der.integer(1), der.integer(1 << 256)), "signature: expected two numbers of 32 bytes"),
+        (der.sequence(der.integer(1)), "DER at offset 5: expected an element"),
+        (der.sequence(der.integer(1), der.integer(1), der.integer(1)), "signature: expected 3 bytes, got 3 more"),
+        (der.sequence(der.integer(1), der.integer(1)) + b"\0", "signature: expected 8 bytes, got 1 more"),
+        (der.integer(1), "signature at offset 0: expected tag 0x30, got 0x02"),
+        (der.sequence(der.octet_string(b"\1"), der.integer(1)), "signature at offset 2: expected tag 0x02, got 0x04"),
+        (der.sequence(der.integer(1), der.octet_string(b"\1")), "signature at offset 5: expected tag 0x02, got 0x04"),
+        (der.sequence(b"\2\1\xff", der.integer(1)), "signature: expected a non-negative INTEGER"),
+        (der.sequence(der.integer(1), b"\2\1\xff"), "signature: expected a non-negative INTEGER"),
+        (b"", "DER at offset 0: expected an element"),
     ],
 )
-def test_what_is_not_exactly_two_small_positive_numbers_is_no_signature(data: bytes) -> None:
-    with pytest.raises(Malformed, match=r"signature|DER at offset"):
+def test_what_is_not_exactly_two_small_positive_numbers_is_no_signature(data: bytes, words: str) -> None:
+    with pytest.raises(Malformed, match=f"^{words}"):
         require_signature(data)
+
+
+@pytest.mark.parametrize("first", [0x11, 0xEE])
+def test_two_numbers_of_32_bytes_are_a_signature_under_their_own_length_only(first: int) -> None:
+    number = der.integer(int.from_bytes(bytes([first]) * 32, "big"))
+    signature = der.sequence(number, number)
+    require_signature(signature)
+    for length in set(range(256)) - {signature[1]}:
+        with pytest.raises(Malformed, match=r"signature|DER at offset"):
+            require_signature(signature[:1] + bytes([length]) + signature[2:])
 
 
 @pytest.mark.parametrize(("r", "s"), [(0, 1), (1, 0), (ORDER, 1), (1, ORDER)])
