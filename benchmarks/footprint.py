@@ -29,9 +29,10 @@ _AGENT = """
 class Device:
     tee, name, vmpl = "sev-snp", "none", 0
     def close(self): pass
+from cvmproof_agent.attester import DeviceAttester
 from cvmproof_agent.cli import serve
 from cvmproof_agent.cli.main import main
-serve.open_device = lambda _: Device()
+serve.open_attester = lambda _: DeviceAttester(Device())
 main(["serve", "--listen", "127.0.0.1:0"])
 """
 _SIMULATED = """

@@ -1,7 +1,8 @@
 """What evidence can be asked to say: one class for each domain of REPORT_DATA, and no way to say anything else.
 
 Everything that leads to a report passes through one of these, between processes as well: whoever asks names what it
-wants bound, and only the process that has the device makes the 64 bytes of it. docs/binding.md
+wants bound, and only the process that has the device makes the 64 bytes of it. Nonces and exporter values are shown to
+nobody, so none has a repr of its own. docs/binding.md
 """
 
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from cvmproof_formats.binding import (
 from cvmproof_formats.evidence_fields import Evidence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
     """One that exists has the lengths that its domain wants: Misuse is raised where it is made."""
 
+    __slots__ = ()
     kind: ClassVar[BindingKind]
 
     def __post_init__(self) -> None:
@@ -34,7 +35,7 @@ class _Statement:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ChannelStatement(_Statement):
     """This end of one TLS session: nonce (32 bytes), leaf key (91 bytes of DER), exporter value (32 bytes)."""
 
@@ -53,7 +54,7 @@ class ChannelStatement(_Statement):
         return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce, spki=self.spki)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeyStatement(_Statement):
     """The TLS key of this end: nonce (32 bytes) and leaf key (91 bytes of DER)."""
 
@@ -71,7 +72,7 @@ class KeyStatement(_Statement):
         return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce, spki=self.spki)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NonceStatement(_Statement):
     """That a nonce (32 bytes) was seen here, and nothing about any connection."""
 
@@ -88,7 +89,7 @@ class NonceStatement(_Statement):
         return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class UserStatement(_Statement):
     """What a process of this guest has to say, at most 4096 bytes, and its uid (32 bits), which the kernel told."""
 

@@ -71,3 +71,8 @@ def test_ac_126_the_exporter_value_is_in_no_label() -> None:
 def test_one_of_another_length_can_not_be_made(make: Callable[[], Statement], match: str) -> None:
     with pytest.raises(Misuse, match=match):
         make()
+
+
+@pytest.mark.parametrize("statement", EVERY, ids=lambda statement: statement.kind)
+def test_none_shows_what_it_holds(statement: Statement) -> None:
+    assert all(str(part)[2:-1] not in repr(statement) for part in (NONCE, SPKI, EKM, b"a public key"))
