@@ -133,6 +133,16 @@ def test_ac_017_anything_outside_intels_profile_is_named(of: str, name: str) -> 
 @pytest.mark.parametrize("of", ["leaf", "signer"])
 def test_what_must_be_critical_is(of: str) -> None:
     assert PROBLEMS[of](certificate(of, {"replace": (NOT_CRITICAL,)})) == "critical extensions 2.5.29.19"
+    neither = tuple(
+        replace(one, critical=False) for one in certificate(of).extensions if one.oid in {KEY_USAGE, BASIC_CONSTRAINTS}
+    )
+    assert PROBLEMS[of](certificate(of, {"replace": neither})) == "critical extensions none"
+
+
+def test_another_name_is_named_beside_those_that_it_must_be() -> None:
+    words = "it is named 'x' by 'Intel SGX PCK Platform CA', not Intel SGX PCK Certificate by Intel SGX PCK Platform CA"
+    found = pck_problem(certificate("leaf", {"common_name": "x"}))
+    assert found == f"{words} or Intel SGX PCK Processor CA"
 
 
 @pytest.mark.parametrize("of", KINDS)
