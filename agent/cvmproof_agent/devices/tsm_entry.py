@@ -29,7 +29,7 @@ _ROOT_ONLY = "run as root: the kernel lets nobody else make entries there"
 REASONS: Final[Reasons] = {
     errno.ENOENT: Reason("no such folder", f"{_MODULES}; mount -t configfs none /sys/kernel/config"),
     errno.ENOTDIR: Reason("it is no folder"),
-    errno.ENXIO: Reason("no provider of reports is registered", _MODULES),
+    errno.ENXIO: Reason("no provider of reports is registered, or it has no answer any more", _MODULES),
     errno.EACCES: Reason("it is not ours to use", _ROOT_ONLY),
     errno.EPERM: Reason("it is not ours to use", _ROOT_ONLY),
     errno.EROFS: Reason(
