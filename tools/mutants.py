@@ -148,6 +148,8 @@ def stage() -> None:
         if path.is_file() and path.suffix not in {".py", ".meta"}:
             path.unlink()
     shutil.rmtree(STAGE / "mutants" / "tests", ignore_errors=True)
+    # mutmut asks only new tests what they reach, but a function that moved is reached by old ones.
+    (STAGE / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     settings = SETTINGS.format(only=listed(MUTATED), selection=listed(TESTS), arguments=listed(PYTEST_ARGUMENTS))
     (STAGE / "pyproject.toml").write_text(settings, encoding="utf-8")
 
