@@ -5,6 +5,7 @@ wants bound, and only the process that has the device makes the 64 bytes of it. 
 nobody, so none has a repr of its own. docs/binding.md
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ from cvmproof_formats.binding import (
 from cvmproof_formats.evidence_fields import Evidence
 
 
-class _Statement:
+class _Statement(ABC):
     """One that exists has the lengths that its domain wants: Misuse is raised where it is made."""
 
     __slots__ = ()
@@ -30,9 +31,9 @@ class _Statement:
         """Refuse other lengths, which are the same for each technology."""
         self.report_data(Tee.SEV_SNP)
 
+    @abstractmethod
     def report_data(self, tee: Tee) -> bytes:
         """Make the 64 bytes that a report or quote is to be over."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
