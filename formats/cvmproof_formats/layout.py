@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import constructor
 
 _UINT_FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -52,7 +53,7 @@ class Layout:
     layout_size: ClassVar[int]
     _places: ClassVar[tuple[tuple[str, Place], ...]]
     _codec: ClassVar[struct.Struct]
-    _setters: ClassVar[tuple[Callable[[object, object], None], ...]]
+    _made: ClassVar[Callable[..., Any]]
     _gaps: ClassVar[tuple[slice, ...]]
     _reserved: ClassVar[struct.Struct]
     _zeros: ClassVar[tuple[bytes, ...]]
@@ -65,10 +66,7 @@ class Layout:
         Raises Malformed for any other length and for a reserved byte that is not zero.
         """
         cls.require_fit(data)
-        parsed = object.__new__(cls)
-        # A frozen dataclass pays for object.__setattr__ per field; the slots' own descriptors cost a third of that.
-        for store, value in zip(cls._setters, cls._codec.unpack(data), strict=True):
-            store(parsed, value)
+        parsed: Self = cls._made(*cls._codec.unpack(data))
         if cls._later:
             cls._refuse_later_fields(data, parsed)
         return parsed
@@ -131,11 +129,12 @@ def structure(*, name: str, size: int) -> Callable[[type[L]], type[L]]:
         made._reserved = struct.Struct(_gaps_format(size, made._gaps))
         made._zeros = tuple(bytes(gap.stop - gap.start) for gap in made._gaps)
         made._codec = struct.Struct(_codec_format(size, places))
-        made._setters = tuple(getattr(made, field_name).__set__ for field_name, _ in places)
+        names = [field_name for field_name, _ in places]
+        made._made = staticmethod(constructor(made, names))
         made._later = tuple(
             (p.since, field_name, slice(p.offset, p.offset + p.size)) for field_name, p in places if p.since
         )
-        if made._later and "version" not in (field_name for field_name, _ in places):
+        if made._later and "version" not in names:
             raise ValueError(f"{name}: `since` needs a field called version")
         return made
 
