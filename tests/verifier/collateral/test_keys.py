@@ -1,15 +1,13 @@
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at, possible_products, wanted_for
+from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at, wanted_for
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.tcb import Tcb
-from cvmproof_simulator.psp import SoftwarePsp
 
 TCB = Tcb(boot_loader=4, tee=0, snp=24, microcode=219)
 TURIN_TCB = Tcb(fmc=1, boot_loader=1, tee=1, snp=4, microcode=81)
@@ -137,34 +135,6 @@ def test_a_vcek_report_wants_chain_list_and_certificate() -> None:
 def test_no_certificate_is_wanted_of_a_provider_or_a_masked_chip(kind: KeyKind, chip_id: bytes) -> None:
     wanted = wanted_for(product=ProductLine.MILAN, kind=kind, chip_id=chip_id, tcb=TCB)
     assert wanted == (ChainKey(product=ProductLine.MILAN, kind=kind), CrlKey(product=ProductLine.MILAN, kind=kind))
-
-
-@pytest.mark.parametrize("product", ProductLine)
-@pytest.mark.parametrize("version", [3, 4, 5])
-def test_a_report_that_names_its_cpu_is_of_one_product_line(product: ProductLine, version: int) -> None:
-    report = SoftwarePsp(product, version=version).fields(bytes(64))
-    assert possible_products(report) == (product,)
-
-
-@pytest.mark.parametrize(
-    ("product", "expected"),
-    [
-        (ProductLine.MILAN, (ProductLine.MILAN, ProductLine.GENOA)),
-        (ProductLine.GENOA, (ProductLine.MILAN, ProductLine.GENOA)),
-        (ProductLine.TURIN, (ProductLine.TURIN,)),
-    ],
-)
-def test_a_report_of_version_2_leaves_what_its_chip_id_leaves(
-    product: ProductLine, expected: tuple[ProductLine, ...]
-) -> None:
-    assert possible_products(SoftwarePsp(product, version=2).fields(bytes(64))) == expected
-
-
-def test_a_report_of_an_unknown_cpu_is_unsupported() -> None:
-    report = replace(SoftwarePsp(ProductLine.TURIN).fields(bytes(64)), cpuid_family=0x1B)
-    with pytest.raises(Malformed, match="no root key is known") as caught:
-        possible_products(report)
-    assert caught.value.category is Category.UNSUPPORTED
 
 
 @given(st.text())

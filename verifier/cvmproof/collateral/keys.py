@@ -10,8 +10,7 @@ from typing import ClassVar
 
 from cvmproof.collateral.intel_keys import IntelKey, read_intel_path
 from cvmproof_formats.errors import Malformed
-from cvmproof_formats.snp.product import KeyKind, ProductLine, part_of_cpuid
-from cvmproof_formats.snp.report import FIRST_VERSION_WITH_CPUID, AttestationReport
+from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.tcb import Tcb
 from cvmproof_formats.x509 import MAXIMUM_CERTIFICATE, MAXIMUM_CRL
 
@@ -153,18 +152,6 @@ def wanted_for(*, product: ProductLine, kind: KeyKind, chip_id: bytes, tcb: Tcb)
     if kind is KeyKind.VLEK or not any(chip_id):
         return shared
     return (*shared, VcekKey(product=product, hwid=chip_id[: HWID_SIZES[product]], tcb=tcb))
-
-
-def possible_products(report: AttestationReport) -> tuple[ProductLine, ...]:
-    """Tell which product lines a report may be of: the one of its CPU, which version 2 does not name.
-
-    Raises Malformed (UNSUPPORTED) for a CPU without a root key here.
-    """
-    if report.version >= FIRST_VERSION_WITH_CPUID:
-        return (part_of_cpuid(report.cpuid_family, report.cpuid_model, report.cpuid_stepping).product,)
-    if any(report.chip_id) and not any(report.chip_id[HWID_SIZES[ProductLine.TURIN] :]):
-        return (ProductLine.TURIN,)
-    return (ProductLine.MILAN, ProductLine.GENOA)
 
 
 def key_at(path: PurePosixPath) -> Wanted | None:
