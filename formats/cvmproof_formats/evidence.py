@@ -14,6 +14,7 @@ from cvmproof_formats.encoding import read_base64, read_json, require_size, writ
 from cvmproof_formats.errors import Category, Malformed, Misuse
 from cvmproof_formats.evidence_fields import CERTIFICATE_COUNT_LIMIT, EVENT_LOG_LIMIT, REPORT_LIMIT, Evidence
 from cvmproof_formats.pem import certificates as read_certificates
+from cvmproof_formats.record import maker
 from cvmproof_formats.snp import certificate_table
 from cvmproof_formats.snp.report import REPORT_SIZE, read_report
 from cvmproof_formats.tdx.resemblance import resembles_quote
@@ -43,6 +44,7 @@ _REQUIRED_WITH = {
 _LABELS = frozenset({"role", "nonce", "spki", "uid", "user_data"})
 _FIELDS = frozenset({"schema", "tee", "binding", "report", "certificates", "event_log"}) | _LABELS
 
+_evidence = maker(Evidence)
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -80,7 +82,7 @@ def write_evidence(evidence: Evidence) -> bytes:
 def _read_raw(data: bytes) -> Evidence:
     require_size(data, what="raw report with certificate table, or raw quote", limit=REPORT_LIMIT)
     if resembles_quote(data):
-        return Evidence(tee=Tee.TDX, report=data)
+        return _evidence(tee=Tee.TDX, report=data)
     report, table = data[:REPORT_SIZE], data[REPORT_SIZE:]
     if len(report) < REPORT_SIZE:
         raise Malformed(

@@ -1,8 +1,7 @@
 """What evidence consists of, apart from how it is spelled in a file: an agent that serves it needs no more."""
 
-from dataclasses import dataclass
-
 from cvmproof_formats.binding import BindingKind, Role, Tee
+from cvmproof_formats.record import record
 
 # Limits of what is read at all, design section 8.5.
 REPORT_LIMIT = 64 * 1024  # bytes: report or quote with its certificates
@@ -10,7 +9,7 @@ EVENT_LOG_LIMIT = 4 * 1024 * 1024  # bytes
 CERTIFICATE_COUNT_LIMIT = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Evidence:
     """One report or quote with what came beside it; `binding` is None for a raw report, which carries no label."""
 

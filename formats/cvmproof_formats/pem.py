@@ -13,6 +13,7 @@ from cvmproof_formats.errors import Category, Malformed
 
 MAXIMUM_PEM = 64 * 1024  # bytes; a chain of three RSA-4096 certificates takes 7 KiB
 MAXIMUM_BLOCKS = 16
+_COLUMNS = 64  # of every line but the last, RFC 7468 section 3
 _SEQUENCE = b"\x30"
 
 
@@ -23,6 +24,32 @@ def read_pem(data: bytes, label: str = "CERTIFICATE") -> tuple[bytes, ...]:
     """
     if len(data) > MAXIMUM_PEM:
         raise Malformed(f"PEM: expected at most {MAXIMUM_PEM} bytes, got {len(data)}", category=Category.SIZE_LIMIT)
+    texts = _texts_at_once(data, label.encode("ascii"))
+    if texts is None or not 1 <= len(texts) <= MAXIMUM_BLOCKS:
+        texts = _texts(data, label)
+    return tuple([_decode(text) for text in texts])
+
+
+def _texts_at_once(data: bytes, label: bytes) -> list[bytes] | None:
+    """Cut blocks apart that follow each other without an empty line; None where anything else is between them.
+
+    What is no base64 is found when it is decoded.
+    """
+    before, *blocks = data.split(b"-----BEGIN %s-----\n" % label)
+    end, texts = b"-----END %s-----\n" % label, []
+    for block in blocks:
+        body = block.removesuffix(end)
+        text = body.replace(b"\n", b"")
+        full, rest = divmod(len(text), _COLUMNS)
+        # One LF behind every full line, and one more at the end where the last line is not full.
+        newlines = body[_COLUMNS :: _COLUMNS + 1] == b"\n" * full and body.endswith(b"\n")
+        if body == block or len(body) != len(text) + full + (rest > 0) or not newlines:
+            return None
+        texts.append(text)
+    return None if before else texts
+
+
+def _texts(data: bytes, label: str) -> list[bytes]:
     block = _block(label.encode("ascii"))
     bodies, offset = [], _skip_empty_lines(data, 0)
     while offset < len(data):
@@ -36,13 +63,13 @@ def read_pem(data: bytes, label: str = "CERTIFICATE") -> tuple[bytes, ...]:
     if not 1 <= len(bodies) <= MAXIMUM_BLOCKS:
         category = Category.SIZE_LIMIT if bodies else None
         raise Malformed(f"PEM: expected 1 to {MAXIMUM_BLOCKS} {label} blocks, got {len(bodies)}", category=category)
-    return tuple(_decode(body) for body in bodies)
+    return [body.replace(b"\n", b"") for body in bodies]
 
 
 def write_pem(der: bytes, label: str = "CERTIFICATE") -> bytes:
     """Write one block."""
     text = base64.b64encode(der)
-    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
+    lines = [text[i : i + _COLUMNS] for i in range(0, len(text), _COLUMNS)]
     name = label.encode("ascii")
     return b"\n".join((b"-----BEGIN %s-----" % name, *lines, b"-----END %s-----" % name, b""))
 
@@ -57,8 +84,8 @@ def certificates(data: bytes) -> tuple[bytes, ...]:
 
 @lru_cache(maxsize=16)
 def _block(label: bytes) -> re.Pattern[bytes]:
-    # RFC 7468 section 3: every line but the last has exactly 64 columns. The last END line may lack its LF.
-    body = rb"((?:[A-Za-z0-9+/]{64}\n)*(?:[A-Za-z0-9+/=]{1,64}\n)?)"
+    # The last END line may lack its LF.
+    body = rb"((?:[A-Za-z0-9+/]{%d}\n)*(?:[A-Za-z0-9+/=]{1,%d}\n)?)" % (_COLUMNS, _COLUMNS)
     return re.compile(b"-----BEGIN %s-----\n%s-----END %s-----(?:\n|\\Z)" % (re.escape(label), body, re.escape(label)))
 
 
@@ -68,8 +95,7 @@ def _skip_empty_lines(data: bytes, offset: int) -> int:
     return offset
 
 
-def _decode(body: bytes) -> bytes:
-    text = body.replace(b"\n", b"")
+def _decode(text: bytes) -> bytes:
     try:
         der = binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error as error:

@@ -8,10 +8,11 @@ the former. Nothing here checks signatures, names or dates; those are the chain'
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from cvmproof_formats import der
 from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.record import record
 
 MAXIMUM_CERTIFICATE = 8 * 1024  # bytes; AMD's largest has 1.7 KiB
 MAXIMUM_CRL = 64 * 1024  # bytes; AMD's has 0.9 KiB, Intel's with 57 entries 3.3 KiB
@@ -32,9 +33,8 @@ MGF1: Final = "1.2.840.113549.1.1.8"
 SHA384: Final = "2.16.840.1.101.3.4.2.2"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extension:
-    """One extension: dotted OID, critical flag, and the bytes inside its OCTET STRING."""
+class Extension(NamedTuple):
+    """One extension: dotted OID, the bytes inside its OCTET STRING, and whether it is critical."""
 
     oid: str
     value: bytes
@@ -46,7 +46,7 @@ class Extension:
         return der.sequence(der.oid(self.oid), critical, der.octet_string(self.value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Certificate:
     """A certificate; bytes fields are slices of `der`, which alone decides equality."""
 
@@ -77,7 +77,7 @@ class Certificate:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CertificateList:
     """A CRL; bytes fields are slices of `der`, which alone decides equality."""
 

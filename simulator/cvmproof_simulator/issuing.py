@@ -1,7 +1,7 @@
 """Writing certificates and revocation lists (RFC 5280) for the SIMULATED authorities, right or wrong on purpose."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, Protocol
@@ -105,7 +105,7 @@ def edited(
     """Leave out those with the OIDs of `drop`, put others in their place, mark critical, and write more behind."""
     replacements = {extension.oid: extension for extension in put}
     kept = (replacements.get(e.oid, e) for e in extensions if e.oid not in drop)
-    return (*(replace(e, critical=True) if e.oid in critical else e for e in kept), *add)
+    return (*(e._replace(critical=True) if e.oid in critical else e for e in kept), *add)
 
 
 def authority_key(key_identifier: bytes) -> Extension:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.formats.tdx.at_once import changes
 
+from cvmproof_formats import pem
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.pem import MAXIMUM_BLOCKS, MAXIMUM_PEM, certificates, read_pem, write_pem
 from cvmproof_formats.x509 import read_certificate
@@ -118,3 +120,46 @@ def test_the_files_that_clouds_hand_out_are_read(recorded: Path) -> None:
         for der in certificates(path.read_bytes()):
             assert base64.b64encode(read_certificate(der).der)
     assert files
+
+
+# --- cut apart at once ------------------------------------------------------------------------------------------------
+
+CHAIN = write_pem(bytes(range(256)) * 2) + write_pem(bytes(144)) + write_pem(DER)
+
+
+def decoded(texts: list[bytes] | None) -> list[bytes] | None:
+    """What the blocks hold; None where there is none, or one that is no base64."""
+    try:
+        return None if texts is None else [pem._decode(text) for text in texts]
+    except Malformed:
+        return None
+
+
+def block_by_block(data: bytes) -> list[bytes] | None:
+    try:
+        return decoded(pem._texts(data, "CERTIFICATE"))
+    except Malformed:
+        return None
+
+
+def test_blocks_without_anything_between_them_are_cut_apart_at_once() -> None:
+    for text in (ONE, LONG, CHAIN):
+        assert decoded(pem._texts_at_once(text, b"CERTIFICATE")) == block_by_block(text) != None  # noqa: E711 - read
+
+
+@pytest.mark.parametrize("text", [ONE, CHAIN], ids=["one", "a chain"])
+def test_nothing_is_read_at_once_that_is_refused_or_read_otherwise_block_by_block(text: bytes) -> None:
+    at_once = 0
+    for changed in changes(text):
+        found = decoded(pem._texts_at_once(changed, b"CERTIFICATE"))
+        if found:
+            at_once += 1
+            assert found == block_by_block(changed)
+    assert at_once > 0
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\n" + ONE, ONE + b"\n" + ONE, ONE.rstrip(b"\n"), b"-----BEGIN CERTIFICATE-----\n"]
+)
+def test_what_is_written_otherwise_is_left_to_the_reader_of_blocks(text: bytes) -> None:
+    assert not pem._texts_at_once(text, b"CERTIFICATE")

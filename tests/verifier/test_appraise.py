@@ -46,8 +46,13 @@ NO_ANSWERS: dict[str, object] = {
     "None": None,
     "0": 0,
     "True": True,
-    "a bare tuple": (Outcome.PASS, "", ""),
-    "a word for an outcome": Answer("pass", "", ""),  # type: ignore[arg-type]  # what a careless check would write
+    "an answer without what was found": (Outcome.PASS, ""),
+    "an answer and more": (Outcome.PASS, "", "", ""),
+    "a word": "yes",
+    "a list": [Outcome.PASS, "", ""],
+    "a truth for an outcome": (True, "", ""),
+    "nothing": (),
+    "a word for an outcome": ("pass", "", ""),  # what a careless check would write
     "an outcome": Outcome.PASS,
 }
 
@@ -222,7 +227,7 @@ def test_ac_089_a_question_that_was_asked_can_not_be_waved_through(
 ) -> None:
     twin = sweep.asking(question)
     for outcome in (Outcome.UNCONSTRAINED, Outcome.NOT_APPLICABLE):
-        answered_by(sweep, question, giving(Answer(outcome, "", "")), monkeypatch)
+        answered_by(sweep, question, giving((outcome, "", "")), monkeypatch)
         with pytest.raises(CvmproofError, match=r"not what was asked for|an answer") as caught:
             twin.appraise().require_accepted(NOW)
         assert caught.value.category is Category.INTERNAL

@@ -11,7 +11,15 @@ from tests.verifier.snp.situation import Situation, categories, ids_of_no
 from cvmproof.appraisal import Verdict
 from cvmproof.snp.chain import verify_link
 from cvmproof.tdx.link import link_problem
-from cvmproof.trust import _KNOWN_ROOTS, TrustRoots, intel_set_of_root, is_known_root, refuse_trust_from, set_of_root
+from cvmproof.trust import (
+    INTEL_ROOT_KEYS,
+    KNOWN_ROOTS,
+    TrustRoots,
+    intel_set_of_root,
+    is_known_root,
+    refuse_trust_from,
+    set_of_root,
+)
 from cvmproof_formats.errors import Category, Misuse
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.x509 import PSS_SHA384, read_certificate
@@ -79,7 +87,11 @@ def test_each_root_that_is_known_carries_its_own_signature_and_a_pinned_key() ->
     }
     for certificate in genuine:
         assert_known_and_sound(certificate, "production")
-    assert {hashlib.sha256(certificate).digest() for certificate in simulated | genuine} == _KNOWN_ROOTS
+    assert {hashlib.sha256(certificate).digest() for certificate in simulated | genuine} == KNOWN_ROOTS
+
+
+def test_the_keys_of_intels_root_are_those_of_the_sets() -> None:
+    assert {TrustRoots.production().intel_root, TrustRoots.simulated().intel_root} == INTEL_ROOT_KEYS
 
 
 def test_a_root_with_any_other_byte_is_not_known() -> None:

@@ -4,18 +4,19 @@ Only `appraise` makes one. It is no truth value, can't be pickled, and is not a 
 `require_accepted(now)`, which says no once it has expired.
 """
 
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.claims import Claims
 from cvmproof.errors import Rejected, Undecided
-from cvmproof.high_water import Mark
+from cvmproof.high_water import Look, Seen
 from cvmproof.spelling import spell_time
 from cvmproof_formats.binding import Tee
 from cvmproof_formats.errors import Category, Misuse
+from cvmproof_formats.record import maker, record
 
 
 class Verdict(StrEnum):
@@ -60,23 +61,13 @@ class Plan:
     left_open: tuple[Check, ...]
 
 
-class Maker:
-    """The right to make an appraisal; `cvmproof.appraise` holds the only one."""
-
-    __slots__ = ()
-
-
-MAKER = Maker()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record(eq=False)
 class Appraisal:
     """A verdict with its reasons; `expires_at` is None unless it is accepted.
 
     `given` are the answers to the questions of `asked`, in order; `checks` reads them together.
     """
 
-    maker: InitVar[Maker]
     verdict: Verdict
     assurance: Assurance
     tee: Tee
@@ -90,18 +81,19 @@ class Appraisal:
     given: tuple[Answer, ...]
     notes: tuple[str, ...]
     claims: Claims
-    seen: tuple[tuple[str, Mark], ...]
-    """How new the collateral is whose signatures hold, for high-water marks."""
-
-    def __post_init__(self, maker: Maker) -> None:
-        if maker is not MAKER:
-            raise Misuse("an Appraisal is made by cvmproof.appraise and nothing else")
+    look: Look = field(repr=False)
+    """What `seen` gives, found out when somebody asks."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError("an Appraisal is not true or false: use require_accepted(now), or compare its verdict")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an Appraisal can't be pickled: a stored verdict is not evidence")
+
+    @property
+    def seen(self) -> Seen:
+        """How new the collateral is whose signatures hold, for high-water marks."""
+        return self.look()
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -147,3 +139,14 @@ class Appraisal:
 
 def _reasons(checks: tuple[Check, ...]) -> str:
     return "; ".join(str(check) for check in checks)
+
+
+make_appraisal: Final = maker(Appraisal)
+"""Makes one: for `cvmproof.appraise` and nothing else."""
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise Misuse("an Appraisal is made by cvmproof.appraise and nothing else")
+
+
+Appraisal.__new__ = _refuse  # type: ignore[method-assign]  # whoever makes one has the maker

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from cvmproof.appraisal import MAKER, Appraisal, Assurance, Pin, Places, Plan, Verdict
+from cvmproof.appraisal import Appraisal, Assurance, Pin, Places, Plan, Verdict, make_appraisal
 from cvmproof.check import Answer, Check, Outcome, Question
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
@@ -29,8 +29,9 @@ __all__ = ["appraise", "verify"]
 # A result is simulated unless the root it rests on is a vendor's.
 _VENDOR_SET = TrustRoots.production().name
 _ORDER = tuple(Authority)  # weakest first
-_LEFT_OPEN = Answer(Outcome.UNCONSTRAINED, "any", "not asked")
-_NOT_ASKED = Answer(Outcome.ERROR, "an answer", "the question was not asked")
+_LEFT_OPEN = (Outcome.UNCONSTRAINED, "any", "not asked")
+_ERROR = Outcome.ERROR  # each look into an enumeration costs as much as the rest of a check
+_NOT_ASKED: Answer = (_ERROR, "an answer", "the question was not asked")
 _FRESHNESS_IDS = frozenset(question.id for question in FRESHNESS_QUESTIONS)
 _LIVE_IDS = frozenset(question.id for question in LIVE_QUESTIONS)
 _ABOUT_IDS = _FRESHNESS_IDS | _LIVE_IDS
@@ -92,8 +93,7 @@ def appraise(
     given = _ask_all(technology, case, demand.plans)
     verdict = _verdict(given, demand)
     accepted = verdict is Verdict.ACCEPTED
-    return Appraisal(
-        maker=MAKER,
+    return make_appraisal(
         verdict=verdict,
         assurance=about.grade if accepted else Assurance.EVIDENCE_ONLY,
         tee=evidence.tee,
@@ -107,7 +107,7 @@ def appraise(
         given=tuple(given),
         notes=(*_notes(evidence), *case.notes),
         claims=case.claims,
-        seen=case.seen,
+        look=case.look,
     )
 
 
@@ -253,7 +253,7 @@ def _lasting(technology: AnyTechnology, grounds: tuple[object, ...], policy: Pol
     found = [_NOT_ASKED] * len(plan.ids)
     for about, places, ground in zip(technology.lasting, plan.lasting, grounds, strict=True):
         _ask(about.answers, places, about.ask(ground, policy), found)
-    if any(found[index].outcome is Outcome.ERROR for places in plan.lasting for index, _ in places):
+    if [answer for answer in found if answer[0] is _ERROR and answer is not _NOT_ASKED]:
         raise _OurError(found)
     return tuple(found)
 
@@ -263,11 +263,12 @@ def _ask(answers: Mapping[str, Callable[[Any], Answer]], places: Places, subject
     # Dozens of questions for each appraisal: a function around each costs more than some of them do.
     for index, id_ in places:
         try:
-            answer = answers[id_](subject)
+            answer = outcome, _, _ = answers[id_](subject)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is not yes; the other checks go on
-            answer = Answer(Outcome.ERROR, "an answer", f"{type(error).__name__}: {error}")
-        if type(answer) is not Answer or type(answer[0]) is not Outcome:
-            answer = Answer(Outcome.ERROR, "an answer", f"{type(answer).__name__}, which is none")
+            answer = (_ERROR, "an answer", f"{type(error).__name__}: {error}")
+        else:
+            if type(answer) is not tuple or type(outcome) is not Outcome:
+                answer = (_ERROR, "an answer", f"{type(answer).__name__} of {type(outcome).__name__}, which is none")
         found[index] = answer
 
 
@@ -279,7 +280,7 @@ def _verdict(given: Sequence[Answer], demand: Demand) -> Verdict:
     others = [answer for answer in given if answer[0] is not passed]
     if complete and not others:
         return Verdict.ACCEPTED
-    outcomes = {answer.outcome for answer in others}
+    outcomes = {answer[0] for answer in others}
     if Outcome.FAIL in outcomes or Outcome.ERROR in outcomes:
         return Verdict.REJECTED
     if Outcome.UNDECIDED in outcomes:
@@ -296,8 +297,8 @@ def _all_settled(given: Sequence[Answer], demand: Demand) -> bool:
         for question, _ in plan.asked
     ]
     return all(
-        answer.outcome is Outcome.PASS or (absence and answer.outcome is Outcome.UNCONSTRAINED)
-        for answer, absence in zip(given, tolerated, strict=True)
+        outcome is Outcome.PASS or (absence and outcome is Outcome.UNCONSTRAINED)
+        for (outcome, _, _), absence in zip(given, tolerated, strict=True)
     )
 
 

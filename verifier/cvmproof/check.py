@@ -52,12 +52,11 @@ class Unfit:
     category: Category | None
 
 
-class Answer(NamedTuple):
-    """What came out, with the values as they are; they are put into words by `Check`."""
+Answer = tuple[Outcome, object, object]
+"""What came out, what would have passed and what was found, with the values as they are: `Check` puts them into words.
 
-    outcome: Outcome
-    expected: object
-    got: object
+An appraisal makes dozens of these, and a tuple with names costs ten times a plain one.
+"""
 
 
 class Check(NamedTuple):
@@ -75,14 +74,14 @@ class Check(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """How it was answered."""
-        return self.answer.outcome
+        return self.answer[0]
 
     @property
     def category(self) -> Category:
         """The kind of no: the question's, unless something was absent, of another kind, or our own code failed."""
-        if self.answer.outcome is Outcome.ERROR:
+        outcome, _, got = self.answer
+        if outcome is Outcome.ERROR:
             return Category.INTERNAL
-        got = self.answer.got
         if isinstance(got, Absent):
             return Category.UNAVAILABLE
         return got.category or self.question.category if isinstance(got, Unfit) else self.question.category
@@ -90,12 +89,12 @@ class Check(NamedTuple):
     @property
     def expected(self) -> str:
         """What would have passed, in words."""
-        return spell(self.answer.expected)
+        return spell(self.answer[1])
 
     @property
     def got(self) -> str:
         """What was found, in words, escaped."""
-        got = self.answer.got
+        got = self.answer[2]
         if isinstance(got, Absent):
             return f"none at hand: {spell(got.what)}"
         return spell(got.what if isinstance(got, Unfit) else got)
@@ -105,26 +104,25 @@ class Check(NamedTuple):
         return f"{question.id}: expected {self.expected}, got {self.got}: {question.why} ({question.spec})"
 
 
-# An appraisal makes dozens of these; a NamedTuple's own constructor costs twice what it wraps.
-_new = tuple.__new__
+# Each look into an enumeration costs as much as the rest of an answer.
 _PASS, _FAIL, _UNDECIDED = Outcome.PASS, Outcome.FAIL, Outcome.UNDECIDED
 
 
 def passed(expected: object, got: object) -> Answer:
     """Answer yes."""
-    return _new(Answer, (_PASS, expected, got))
+    return _PASS, expected, got
 
 
 def failed(expected: object, got: object) -> Answer:
     """Answer no."""
-    return _new(Answer, (_FAIL, expected, got))
+    return _FAIL, expected, got
 
 
 def undecided(expected: object, got: object) -> Answer:
     """Answer that what is at hand does not decide it."""
-    return _new(Answer, (_UNDECIDED, expected, got))
+    return _UNDECIDED, expected, got
 
 
 def require(holds: object, expected: object, got: object) -> Answer:
     """Answer yes exactly if `holds` is True; anything else, however truthy, is a no."""
-    return _new(Answer, (_PASS if holds is True else _FAIL, expected, got))
+    return _PASS if holds is True else _FAIL, expected, got

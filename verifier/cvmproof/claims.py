@@ -3,10 +3,10 @@
 An appraisal of one technology loads nothing of the other: only those who look inside its claims do.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import record
 from cvmproof_formats.snp.tcb import Tcb, read_tcb
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cvmproof_formats.tdx.tcb_info import TcbInfo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SnpClaims:
     """What a report says, and which key signed it; `product` is None where neither report nor certificate tells."""
 
@@ -37,7 +37,7 @@ class SnpClaims:
             return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TdxClaims:
     """What a quote says, what its PCK certificate says, and how the TD is rated by the collateral that was at hand."""
 

@@ -5,7 +5,7 @@ before a certificate was revoked. A mark remembers how new it was before: the TC
 issue. Marks are values here; where they are kept is another module's concern.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -23,6 +23,12 @@ class Mark(NamedTuple):
     def __str__(self) -> str:
         number = f"number {self.number}, " if self.number else ""
         return f"{number}{self.issued:%Y-%m-%dT%H:%M:%SZ}"
+
+
+Seen = tuple[tuple[str, Mark], ...]
+"""How new what was verified is, each under its name."""
+Look = Callable[[], Seen]
+"""Finds that out when somebody asks; it holds on to what was verified, and to nothing else of a case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,10 @@ P256_ORDER = int("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc6325
 
 _HALF = SIGNATURE_SIZE // 2
 _ZERO, _P256_ORDER = bytes(_HALF), P256_ORDER.to_bytes(_HALF, "big")
-_INTEGER_OF_32 = (b"\x02\x20", b"\x02\x21\x00")  # X.690 8.3: tag and length, and a zero byte before a high first bit
+# X.690 8.3, by the first byte of a number of 32 bytes: tag and length, and a zero byte before a high first bit; nothing
+# for one that starts with a zero byte, which is written with fewer.
+_INTEGER_OF_32 = (b"", *(b"\x02\x20",) * 0x7F, *(b"\x02\x21\x00",) * 0x80)
+_SEQUENCE_OF = {size: bytes((0x30, size)) for size in range(68, 71)}  # two integers, of 34 or 35 bytes each
 _SHA384 = SHA384()
 _ECDSA = ECDSA(_SHA384)
 _ECDSA_SHA256 = ECDSA(SHA256())
@@ -46,10 +49,7 @@ def load_p384_key(spki: bytes) -> EllipticCurvePublicKey:
 
     Raises Malformed for anything else.
     """
-    key = _load_point(spki, _P384_PREFIX, _P384_SIZE, SECP384R1()) or _load(spki)
-    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP384R1):
-        raise Malformed("public key: expected ECDSA on P-384")
-    return key
+    return _load_point(spki, _P384_PREFIX, _P384_SIZE, SECP384R1()) or _load_curve(spki, SECP384R1, "P-384")
 
 
 @lru_cache(maxsize=1024)
@@ -58,10 +58,7 @@ def load_p256_key(spki: bytes) -> EllipticCurvePublicKey:
 
     Raises Malformed for anything else.
     """
-    key = _load_point(spki, SPKI_PREFIX, SPKI_SIZE, SECP256R1()) or _load(spki)
-    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise Malformed("public key: expected ECDSA on P-256")
-    return key
+    return _load_point(spki, SPKI_PREFIX, SPKI_SIZE, SECP256R1()) or _load_curve(spki, SECP256R1, "P-256")
 
 
 @lru_cache(maxsize=256)
@@ -138,6 +135,13 @@ def _load_point(spki: bytes, prefix: bytes, size: int, curve: EllipticCurve) -> 
         return None
 
 
+def _load_curve(spki: bytes, curve: type[EllipticCurve], name: str) -> EllipticCurvePublicKey:
+    key = _load(spki)
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, curve):
+        raise Malformed(f"public key: expected ECDSA on {name}")
+    return key
+
+
 def _load_usual_rsa(spki: bytes) -> RSAPublicKey | None:
     """Load a key of 4096 bits in the form that all of them have; None for any other, and for numbers that are none."""
     modulus = spki[len(_RSA_PREFIX) : -len(_RSA_SUFFIX)]
@@ -152,10 +156,11 @@ def _load_usual_rsa(spki: bytes) -> RSAPublicKey | None:
 
 def _der(r: bytes, s: bytes) -> bytes:
     """Write two numbers of 32 bytes, above 0, as DER: at once where both need all their bytes, as nearly always."""
-    if not (r[0] and s[0]):
+    of_r, of_s = _INTEGER_OF_32[r[0]], _INTEGER_OF_32[s[0]]
+    if not (of_r and of_s):
         return encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
-    content = _INTEGER_OF_32[r[0] >= _SIGN] + r + _INTEGER_OF_32[s[0] >= _SIGN] + s
-    return b"\x30%c%b" % (len(content), content)
+    content = of_r + r + of_s + s
+    return _SEQUENCE_OF[len(content)] + content
 
 
 def _load(spki: bytes) -> object:

@@ -11,7 +11,7 @@ from cvmproof.appraisal import Pin
 from cvmproof.check import Answer, Question
 from cvmproof.claims import Claims
 from cvmproof.collateral.collateral import Collateral
-from cvmproof.high_water import HighWater, Mark
+from cvmproof.high_water import HighWater, Look
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.trust import TrustRoots
@@ -45,8 +45,8 @@ class Case(Protocol):
         """Name the compiled-in trust set that has the root's key, if one does."""
 
     @property
-    def seen(self) -> tuple[tuple[str, Mark], ...]:
-        """Say how new the collateral is whose signatures hold."""
+    def look(self) -> Look:
+        """Say, when asked, how new the collateral is whose signatures hold."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Self
+from typing import Final, Self
 
 from cvmproof_formats.binding import SPKI_PREFIX
 from cvmproof_formats.errors import Category, Misuse
@@ -44,7 +44,7 @@ _SIMULATED_INTEL_ROOT_KEY = (
 
 # Whole root certificates, by SHA-256: each was checked to carry the signature of its own key, one of those above
 # (tests/verifier/test_trust.py does it again). Another encoding of the same root is not wrong, only not known.
-_KNOWN_ROOTS = frozenset(
+KNOWN_ROOTS: Final = frozenset(
     map(
         bytes.fromhex,
         (
@@ -132,7 +132,7 @@ def is_known_root(certificate: bytes) -> bool:
 
     It says nothing about trust: that follows from the set that pins the key.
     """
-    return sha256(certificate).digest() in _KNOWN_ROOTS
+    return sha256(certificate).digest() in KNOWN_ROOTS
 
 
 def refuse_trust_from(source: str, value: str) -> None:
@@ -159,3 +159,5 @@ _COMPILED_IN = MappingProxyType(
         "simulated": _keys(_SIMULATED_ROOT_KEYS, _SIMULATED_INTEL_ROOT_KEY),
     }
 )
+INTEL_ROOT_KEYS: Final = frozenset(keys.intel_root for keys in _COMPILED_IN.values())
+"""SubjectPublicKeyInfo (DER) of every key of Intel's root that is compiled in."""

@@ -6,11 +6,11 @@ and are refused by name.
 """
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.pem import read_pem
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.cursor import Cursor
 from cvmproof_formats.tdx.p256 import SIGNATURE_SIZE
 from cvmproof_formats.tdx.qe_report import QE_REPORT_SIZE, REPORT_DATA_SIZE, EnclaveReport
@@ -41,7 +41,7 @@ _MEANINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class QeCertification:
     """The quoting enclave's word for the attestation key, and the chain of the PCK key that signed it.
 
@@ -67,6 +67,7 @@ class QeCertification:
 
 # Type, size, QE report, its signature, and the size of the authentication data; then type and size of the chain.
 _START = struct.Struct(f"<HI{QE_REPORT_SIZE}s{SIGNATURE_SIZE}sH")
+_qe_certification = maker(QeCertification)
 _WRAPPING = struct.Struct("<HI")
 
 
@@ -83,7 +84,7 @@ def read_qe_certification(data: bytes) -> QeCertification:
         fits = outer == CertificationType.QE_REPORT and size == len(data) - _WRAPPING.size and chain <= len(data)
         if fits and _WRAPPING.unpack_from(data, start) == (CertificationType.PCK_CHAIN, len(data) - chain):
             EnclaveReport.require_fit(signed)
-            return QeCertification(
+            return _qe_certification(
                 signed=signed,
                 signature=signature,
                 authentication_data=data[_START.size : start],

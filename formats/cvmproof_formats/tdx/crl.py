@@ -6,7 +6,16 @@ As with certificates (`cvmproof_formats.tdx.certificate`): what does not fit is 
 import re
 
 from cvmproof_formats.errors import Malformed
-from cvmproof_formats.tdx.certificate import NAME, SERIAL, SIGNATURE, UTC_TIME, extension_start, number_of, utc_time
+from cvmproof_formats.record import maker
+from cvmproof_formats.tdx.certificate import (
+    NAME,
+    SERIAL,
+    SIGNATURE,
+    UTC_TIME,
+    extension_start,
+    new_extension,
+    utc_time,
+)
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256
 from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import (
@@ -60,8 +69,14 @@ def _read_at_once(data: bytes) -> CertificateList | None:
     found = _CRL.compiled.fullmatch(data) if len(data) <= MAXIMUM_CRL else None
     if found is None:
         return None
-    outer, tbs, inner, issuer, begin, end, listed, entries, crl_number, authority, size, signature = found.groups()
-    this_update, next_update, serials = utc_time(begin), utc_time(end), _serials(entries)
+    # fmt: off
+    (
+        outer, tbs, inner, issuer, begin, begin_time, end, end_time, listed, entries, crl_number, authority, size,
+        signature,
+    ) = found.groups()
+    # fmt: on
+    this_update, next_update = utc_time(begin, begin_time), utc_time(end, end_time)
+    serials = _serials(entries)
     fits = (
         _size_of(outer) == len(data) - 1 - len(outer)
         and _size_of(inner) == len(tbs) - 1 - len(inner)
@@ -70,7 +85,7 @@ def _read_at_once(data: bytes) -> CertificateList | None:
     )
     if not fits or this_update is None or next_update is None or serials is None:
         return None
-    return CertificateList(
+    return _certificate_list(
         der=data,
         tbs=tbs,
         issuer=issuer,
@@ -78,8 +93,8 @@ def _read_at_once(data: bytes) -> CertificateList | None:
         next_update=next_update,
         serials=serials,
         extensions=(
-            Extension(oid=CRL_NUMBER, value=crl_number),
-            Extension(oid=AUTHORITY_KEY_IDENTIFIER, value=authority),
+            new_extension(Extension, (CRL_NUMBER, crl_number, False)),
+            new_extension(Extension, (AUTHORITY_KEY_IDENTIFIER, authority, False)),
         ),
         signature_algorithm=ECDSA_SHA256,
         signature=signature,
@@ -87,10 +102,11 @@ def _read_at_once(data: bytes) -> CertificateList | None:
 
 
 _LONG = 0x80
+_certificate_list = maker(CertificateList)
 
 
 def _size_of(length: bytes) -> int:
-    return length[0] if len(length) == 1 else number_of(length[1:])
+    return length[0] if len(length) == 1 else int.from_bytes(length[1:])
 
 
 def _serials(entries: bytes | None) -> frozenset[int] | None:
@@ -105,4 +121,4 @@ def _serials(entries: bytes | None) -> frozenset[int] | None:
         critical = any(critical_in_entry(rest) for rest in {rest for _, _, rest in found})
     except Malformed:
         return None
-    return None if critical else frozenset(number_of(positive or signed) for positive, signed, _ in found)
+    return None if critical else frozenset(int.from_bytes(positive or signed) for positive, signed, _ in found)

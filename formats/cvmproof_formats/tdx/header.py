@@ -20,6 +20,7 @@ __all__ = [
     "VERSIONS",
     "QuoteHeader",
     "read_header",
+    "require_header",
 ]
 
 HEADER_SIZE = 48  # bytes
@@ -28,6 +29,7 @@ SGX = 0x00000000  # TEE type
 TDX = 0x00000081
 
 _VERSION_OF_SGX_ONLY = 3
+_USER_DATA = 28  # where it starts; what comes before is the same in every quote of a version
 
 
 @structure(name="quote header", size=HEADER_SIZE)
@@ -39,6 +41,20 @@ class QuoteHeader(Layout):
     tee_type: int = uint(4, 4)
     qe_vendor_id: bytes = raw(12, 16, default=INTEL_QE_VENDOR_ID)
     user_data: bytes = raw(28, 20)  # the first 16 bytes name the quoting enclave's platform, on some hosts
+
+
+_STARTS = frozenset(
+    QuoteHeader(version=version, attestation_key_type=ECDSA_P256, tee_type=TDX, user_data=bytes(20)).build()[
+        :_USER_DATA
+    ]
+    for version in VERSIONS
+)
+
+
+def require_header(data: bytes) -> None:
+    """Refuse what `read_header` refuses, and read nothing where it is as ever. Raises Malformed as that does."""
+    if len(data) != HEADER_SIZE or data[:_USER_DATA] not in _STARTS:
+        read_header(data)
 
 
 @lru_cache(maxsize=256)

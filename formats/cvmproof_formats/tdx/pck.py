@@ -14,6 +14,7 @@ from typing import Final
 
 from cvmproof_formats import der
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.hierarchy import SGX_EXTENSIONS, Ca, issuing_ca
 from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import Certificate
@@ -81,7 +82,7 @@ class SgxType(IntEnum):
     SCALABLE_WITH_INTEGRITY = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PckPlatform:
     """What only certificates of the Platform CA say: the machine as a whole."""
 
@@ -94,7 +95,7 @@ class PckPlatform:
     smt_enabled: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PckIdentity:
     """What a PCK certificate says about its processor package or platform."""
 
@@ -289,20 +290,19 @@ def _read_at_once(data: bytes, ca: Ca) -> PckIdentity | None:
     if found is None:
         return None
     outer, content, ppid, whole_tcb, inner_tcb, tcb, *rest = found.groups(b"")
-    sizes = [int.from_bytes(length, "big") for length in (outer, whole_tcb, inner_tcb)]
-    if sizes != [len(content), len(tcb) + _TCB_START, len(tcb)]:
+    size = len(tcb)
+    if _number(outer) != len(content) or _number(inner_tcb) != size or _number(whole_tcb) != size + _TCB_START:
         return None
-    svns = rest[: 2 * len(COMPONENTS)]
     pcesvn, (cpusvn, pceid, fmspc, sgx_type), platform = rest[32:36], rest[36:40], rest[40:]
-    return PckIdentity(
+    return _pck_identity(
         ppid=ppid,
-        components=b"".join(svns),
+        components=b"".join(rest[:32]),
         pcesvn=_number(b"".join(pcesvn)),
         cpusvn=cpusvn,
         pceid=pceid,
         fmspc=fmspc,
-        sgx_type=SgxType(sgx_type[0]),
-        platform=PckPlatform(
+        sgx_type=_SGX_TYPES[sgx_type],
+        platform=_pck_platform(
             instance_id=platform[0],
             dynamic_platform=platform[1] == _TRUE,
             cached_keys=platform[2] == _TRUE,
@@ -314,3 +314,5 @@ def _read_at_once(data: bytes, ca: Ca) -> PckIdentity | None:
 
 
 _TRUE = b"\xff"
+_SGX_TYPES = {bytes((kind,)): kind for kind in SgxType}
+_pck_identity, _pck_platform = maker(PckIdentity), maker(PckPlatform)

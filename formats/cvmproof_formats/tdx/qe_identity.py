@@ -4,10 +4,10 @@ Follows PCS API 4, "Enclave identity", version 2. Identities of other enclaves (
 are signed by the same key, but say nothing about the quoting enclave of a TD.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
 from cvmproof_formats.tdx.pattern import Pattern
@@ -41,7 +41,7 @@ _NAMES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class QeIdentity:
     """What the report of a genuine TD quoting enclave says, and the levels of its ISVSVN.
 
@@ -107,7 +107,7 @@ def _read_at_once(body: bytes) -> QeIdentity:
     if text[end:] != "}" or issue_date >= next_update:
         raise canonical.Unusual
     miscselect, miscselect_mask, attributes, attributes_mask, mrsigner = map(bytes.fromhex, octets)
-    return QeIdentity(
+    return _qe_identity(
         issue_date=issue_date,
         next_update=next_update,
         evaluation_number=canonical.number(evaluation_number, _HIGHEST_EVALUATION_NUMBER),
@@ -141,6 +141,7 @@ def build_qe_identity(identity: QeIdentity) -> bytes:
     )
 
 
+_qe_identity = maker(QeIdentity)
 _SIZES = {
     "miscselect": _MISCSELECT,
     "miscselectMask": _MISCSELECT,
@@ -153,5 +154,5 @@ _HEAD = Pattern(
     rf'\{{"id":"{ID}","version":{VERSION},"issueDate":{canonical.MOMENT},"nextUpdate":{canonical.MOMENT},'
     rf'"tcbEvaluationDataNumber":{canonical.NUMBER},'
     + "".join(f'"{name}":"([0-9a-fA-F]{{{2 * size}}})",' for name, size in _SIZES.items())
-    + rf'"isvprodid":{canonical.NUMBER},"tcbLevels":'
+    + rf'"isvprodid":{canonical.NUMBER},"tcbLevels":\['
 )

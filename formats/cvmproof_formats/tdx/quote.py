@@ -5,11 +5,11 @@ Lengths fit each other to the byte; what is signed is kept as the bytes received
 """
 
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from cvmproof_formats.encoding import require_size
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.body import (
     BODIES,
     REPORT_DATA_OFFSET,
@@ -27,6 +27,7 @@ from cvmproof_formats.tdx.header import (
     TDX,
     QuoteHeader,
     read_header,
+    require_header,
 )
 from cvmproof_formats.tdx.p256 import KEY_SIZE, SIGNATURE_SIZE
 
@@ -35,7 +36,7 @@ FIRST_VERSION_WITH_BODY_TYPE = 5
 USER_DATA_SIZE = 20  # bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Quote:
     """One quote, its signatures not checked.
 
@@ -130,9 +131,9 @@ def _read(data: bytes, *, padded: bool) -> Quote:
     header, body, size, signature, attestation_key = found.parts.unpack_from(data)
     if size != len(data) - found.signed - _SIZE_FIELD:
         return _read_step_by_step(data, padded=padded)
-    read_header(header)
+    require_header(header)
     BODIES[found.body_type].require_fit(body)
-    return Quote(
+    return _quote(
         body_type=found.body_type,
         signed=data[: found.signed],
         signature=signature,
@@ -155,6 +156,7 @@ def _form(body_type: BodyType, descriptor: int) -> _Form:
     return _Form(body_type, HEADER_SIZE + descriptor + size, parts)
 
 
+_quote = maker(Quote)
 _SIZE_FIELD = 4  # bytes
 _BODY_TYPE = slice(HEADER_SIZE, HEADER_SIZE + 6)  # in version 5: type, two bytes, and size, four bytes
 _WITH_BODY_TYPE = FIRST_VERSION_WITH_BODY_TYPE.to_bytes(2, "little")

@@ -11,10 +11,9 @@ stand twice stay visible, and neither `true` nor 1.0 can pass for 1.
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from cvmproof_formats.encoding import read_hex, require_size
 from cvmproof_formats.errors import Category, Malformed
@@ -36,13 +35,15 @@ Pairs = tuple[tuple[str, object], ...]
 Members = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
-    """An object as it was signed, and the signature over exactly these bytes."""
+class Signed(NamedTuple):
+    """An object as it was signed, and the signature over exactly these bytes; what is remembered is looked up by it."""
 
-    body: bytes = field(repr=False)
+    body: bytes
     signature: bytes
     """r || s, 64 bytes."""
+
+    def __repr__(self) -> str:
+        return f"Signed(body of {len(self.body)} bytes, signature={self.signature.hex()})"
 
 
 def read_signed(data: bytes, name: str) -> Signed:

@@ -5,13 +5,14 @@ file's order; `descending` is the order in which they are tried.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import starmap
+from operator import attrgetter
 from typing import Final
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
 from cvmproof_formats.tdx.pattern import Pattern
@@ -90,7 +91,7 @@ TDX_LABELS: Final[Labels] = (
 """How Intel labels a platform's TDX components."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PlatformLevel:
     """A level of the platform: what its SVNs have to reach, each by itself, and what Intel says about it then."""
 
@@ -105,13 +106,12 @@ class PlatformLevel:
     sgx_labels: Labels = SGX_LABELS
     tdx_labels: Labels = TDX_LABELS
 
-    @property
-    def rank(self) -> tuple[bytes, int, bytes]:
-        """Key to sort by: SGX components, PCESVN, TDX components, the leftmost difference decides."""
-        return self.sgx, self.pcesvn, self.tdx
+
+rank_of = attrgetter("sgx", "pcesvn", "tdx")
+"""Key to sort levels by: the leftmost difference decides."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TdxModule:
     """What a TDX module has to say about itself."""
 
@@ -123,7 +123,7 @@ class TdxModule:
     """8 bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ModuleIdentity:
     """A module of one major version (TEE_TCB_SVN[1]), and the levels of its minor version (TEE_TCB_SVN[0])."""
 
@@ -137,7 +137,7 @@ class ModuleIdentity:
         return f"TDX_{self.version:02X}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TcbInfo:
     """TCB info of one kind of platform."""
 
@@ -165,7 +165,7 @@ class TcbInfo:
 
 def descending(levels: tuple[PlatformLevel, ...]) -> tuple[PlatformLevel, ...]:
     """Sort levels into the order in which they are tried, the highest first, whatever order the file has."""
-    return tuple(sorted(levels, key=lambda level: level.rank, reverse=True))
+    return tuple(sorted(levels, key=rank_of, reverse=True))
 
 
 def read_tcb_info(body: bytes) -> TcbInfo:
@@ -209,16 +209,15 @@ def _read_at_once(body: bytes) -> TcbInfo:
     at = head.end()
     identities: tuple[ModuleIdentity, ...] = ()
     if text.startswith(_IDENTITIES_START, at):
-        identities, at = _identities_at_once(text, at + len(_IDENTITIES_START) - 1)
+        identities, at = _identities_at_once(text, at + len(_IDENTITIES_START))
         at += 1
     if not text.startswith(_LEVELS_START, at) or text[at - 1] != ",":
         raise canonical.Unusual
-    levels, at = canonical.entries(text, at + len(_LEVELS_START) - 1, _LEVEL.compiled)
-    read = tuple([_level_at_once(groups) for groups in levels])
+    levels, at = _levels_at_once(text, at + len(_LEVELS_START))
     issue_date, next_update = canonical.moment(issued), canonical.moment(until)
-    if text[at:] != "}" or len({level.rank for level in read}) != len(read) or issue_date >= next_update:
+    if text[at:] != "}" or issue_date >= next_update:
         raise canonical.Unusual
-    return TcbInfo(
+    return _tcb_info(
         issue_date=issue_date,
         next_update=next_update,
         fmspc=bytes.fromhex(fmspc),
@@ -226,43 +225,69 @@ def _read_at_once(body: bytes) -> TcbInfo:
         evaluation_number=canonical.number(evaluation_number, _HIGHEST_EVALUATION_NUMBER),
         module=_module_at_once(about_module),
         module_identities=identities,
-        levels=read,
+        levels=levels,
     )
 
 
 def _identities_at_once(text: str, at: int) -> tuple[tuple[ModuleIdentity, ...], int]:
     found: list[ModuleIdentity] = []
-    separator = "["
-    while text.startswith(separator, at):
-        head = _IDENTITY_HEAD.compiled.match(text, at + 1)
+    behind = "},"
+    while behind == "},":
+        head = _IDENTITY_HEAD.compiled.match(text, at)
         if head is None:
             raise canonical.Unusual
         version, *about_module = head.groups()
         levels, end = canonical.svn_levels(text, head.end(), _HIGHEST_COMPONENT)
-        found.append(ModuleIdentity(version=int(version, 16), module=_module_at_once(about_module), levels=levels))
-        if not text.startswith("}", end):
-            raise canonical.Unusual
-        at, separator = end + 1, ","
+        found.append(_module_identity(version=int(version, 16), module=_module_at_once(about_module), levels=levels))
+        at, behind = end + 2, text[end : end + 2]
     distinct = len({identity.version for identity in found}) == len(found)
-    if not text.startswith("]", at) or not 1 <= len(found) <= _MAXIMUM_MODULES or not distinct:
+    if behind != "}]" or len(found) > _MAXIMUM_MODULES or not distinct:
         raise canonical.Unusual
-    return tuple(found), at + 1
+    return tuple(found), at
 
 
 def _module_at_once(groups: list[str]) -> TdxModule:
     mrsigner, attributes, attributes_mask = map(bytes.fromhex, groups)
-    return TdxModule(mrsigner=mrsigner, attributes=attributes, attributes_mask=attributes_mask)
+    return _tdx_module(mrsigner=mrsigner, attributes=attributes, attributes_mask=attributes_mask)
 
 
-def _level_at_once(groups: canonical.Groups) -> PlatformLevel:
-    return PlatformLevel(
-        sgx=bytes(map(_SVNS.__getitem__, groups[:COMPONENTS])),
-        pcesvn=canonical.number(groups[COMPONENTS], _HIGHEST_PCESVN),
-        tdx=bytes(map(_SVNS.__getitem__, groups[COMPONENTS + 1 : -3])),
-        tcb_date=canonical.moment(groups[-3]),
-        status=_PLATFORM_STATUSES[groups[-2]],
-        advisories=canonical.advisories(groups[-1]),
+def _levels_at_once(text: str, at: int) -> tuple[tuple[PlatformLevel, ...], int]:
+    found, end = canonical.entries(text, at, _LEVEL.compiled)
+    # Of a level's two lists mostly one differs from the level above, so each is read where it changes.
+    sgx = _each_changed([groups[0] for groups in found], _SGX_SVNS)
+    tdx = _each_changed([groups[2] for groups in found], _TDX_SVNS)
+    levels = tuple(
+        [
+            _platform_level(
+                sgx=sgx_svns,
+                pcesvn=int(pcesvn),
+                tdx=tdx_svns,
+                tcb_date=canonical.moment(date),
+                status=_PLATFORM_STATUSES[name],
+                advisories=tuple(named[1:-1].split('","')) if named else (),
+            )
+            for (_, pcesvn, _, date, name, named, _), sgx_svns, tdx_svns in zip(found, sgx, tdx, strict=True)
+        ]
     )
+    if len(set(map(rank_of, levels))) != len(levels) or max([level.pcesvn for level in levels]) > _HIGHEST_PCESVN:
+        raise canonical.Unusual
+    return levels, end
+
+
+def _each_changed(texts: list[str], pattern: Pattern[str]) -> list[bytes]:
+    svns, before, read = b"", "", []
+    for text in texts:
+        if text != before:
+            svns, before = _svns_at_once(text, pattern), text
+        read.append(svns)
+    return read
+
+
+def _svns_at_once(text: str, pattern: Pattern[str]) -> bytes:
+    found = pattern.compiled.fullmatch(text)
+    if found is None:
+        raise canonical.Unusual
+    return bytes(map(_SVNS.__getitem__, found.groups()))
 
 
 def build_tcb_info(info: TcbInfo, *, fmspc_in_upper_case: bool = False) -> bytes:
@@ -318,7 +343,7 @@ def _identity(value: object, what: str) -> ModuleIdentity:
 
 def _levels(value: object) -> tuple[PlatformLevel, ...]:
     levels = tuple(_level(entry) for entry in sj.array(value, "tcbLevels", MAXIMUM_LEVELS))
-    sj.require_distinct(levels, "tcbLevels", lambda level: level.rank)
+    sj.require_distinct(levels, "tcbLevels", rank_of)
     return levels
 
 
@@ -396,12 +421,17 @@ def _write_identity(identity: ModuleIdentity) -> dict[str, object]:
 
 def _pattern(labels: Labels) -> str:
     """Write the pattern of a list of components with these labels, each SVN a group."""
-    written = sj.build_body([_write_component(0, label) for label in labels]).decode("ascii")
-    return re.escape(written).replace('"svn":0', '"svn":([0-9]+)')
+    return re.escape(_written(labels)).replace('"svn":0', '"svn":([0-9]+)')
+
+
+def _written(labels: Labels) -> str:
+    return sj.build_body([_write_component(0, label) for label in labels]).decode("ascii")
 
 
 _SVNS = {str(svn): svn for svn in range(_HIGHEST_COMPONENT + 1)}
 _PLATFORM_STATUSES = {str(status): status for status in PLATFORM_STATUSES}
+_platform_level, _module_identity = maker(PlatformLevel), maker(ModuleIdentity)
+_tdx_module, _tcb_info = maker(TdxModule), maker(TcbInfo)
 _HEX_MODULE = (
     f'"mrsigner":"([0-9a-fA-F]{{{2 * _MRSIGNER}}})","attributes":"([0-9a-fA-F]{{{2 * _ATTRIBUTES}}})",'
     f'"attributesMask":"([0-9a-fA-F]{{{2 * _ATTRIBUTES}}})"'
@@ -413,8 +443,18 @@ _HEAD = Pattern(
     rf'"tcbEvaluationDataNumber":{canonical.NUMBER},"tdxModule":\{{{_HEX_MODULE}\}},'
 )
 _IDENTITIES_START, _LEVELS_START = '"tdxModuleIdentities":[', '"tcbLevels":['
-_IDENTITY_HEAD = Pattern(rf'\{{"id":"{_IDENTITY_ID.pattern}",{_HEX_MODULE},"tcbLevels":')
+_IDENTITY_HEAD = Pattern(rf'\{{"id":"{_IDENTITY_ID.pattern}",{_HEX_MODULE},"tcbLevels":\[')
+_SGX_SVNS, _TDX_SVNS = Pattern(_pattern(SGX_LABELS)), Pattern(_pattern(TDX_LABELS))
+
+
+def _any_components(labels: Labels) -> str:
+    """Write the pattern of such a list by its length alone, up to the bracket: 16 SVNs of one to three digits."""
+    length = len(_written(labels)) - len("[]")
+    return rf"(\[.{{{length},{length + 2 * COMPONENTS}}}?\])"
+
+
 _LEVEL = Pattern(
-    rf'\{{"tcb":\{{"sgxtcbcomponents":{_pattern(SGX_LABELS)},"pcesvn":{canonical.NUMBER},'
-    rf'"tdxtcbcomponents":{_pattern(TDX_LABELS)}\}},{canonical.RATING}\}}'
+    rf'\{{"tcb":\{{"sgxtcbcomponents":{_any_components(SGX_LABELS)},"pcesvn":{canonical.NUMBER},'
+    rf'"tdxtcbcomponents":{_any_components(TDX_LABELS)}\}},{canonical.RATING}\}}{canonical.BEHIND}',
+    re.DOTALL,
 )

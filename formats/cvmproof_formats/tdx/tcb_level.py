@@ -4,11 +4,11 @@ Follows PCS API 4, TCB info version 3 and enclave identity version 2. A level of
 one number; those of a platform stand in `tcb_info`. What levels of all kinds share is read and written here.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.record import record
 from cvmproof_formats.tdx import signed_json as sj
 from cvmproof_formats.tdx.tcb_status import PART_STATUSES, TcbStatus
 
@@ -24,7 +24,7 @@ Rating = tuple[datetime, TcbStatus, tuple[str, ...]]
 """tcbDate, tcbStatus, advisoryIDs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SvnLevel:
     """A level of a TDX module or a quoting enclave."""
 

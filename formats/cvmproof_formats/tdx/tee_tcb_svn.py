@@ -5,18 +5,19 @@ Where it is 0 (TDX 1.0), all 16 bytes compare with a platform's TCB level; else 
 which has levels of its own, and the platform's start at byte 2.
 """
 
-from dataclasses import dataclass
 from typing import Self
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import record
 
 TEE_TCB_SVN_SIZE = 16  # bytes
 
 _MODULE_SVN, MODULE_VERSION, _LATE_UPDATE = range(3)
 _FIRST_OF_PLATFORM = 2
+_MODULE_IDS = (None, *(f"TDX_{version:02X}" for version in range(1, 256)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TeeTcbSvn:
     """16 components of 0 to 255; they compare one by one, never as an integer."""
 
@@ -59,7 +60,7 @@ class TeeTcbSvn:
     @property
     def module_id(self) -> str | None:
         """Name of the module's identity in TCB info, as "TDX_01"; None for TDX 1.0, which has none."""
-        return f"TDX_{self.module_version:02X}" if self.module_version else None
+        return _MODULE_IDS[self.module_version]
 
     @property
     def first_of_platform(self) -> int:

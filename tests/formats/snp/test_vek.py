@@ -40,7 +40,7 @@ LEVELS = [(identity, oid) for identity in (GENOA, TURIN) for oid in vek.PROFILES
 def with_value(identity: VekIdentity, oid: str, value: bytes) -> list[Extension]:
     extensions = build_extensions(identity)
     assert oid in {extension.oid for extension in extensions}
-    return [replace(extension, value=value) if extension.oid == oid else extension for extension in extensions]
+    return [extension._replace(value=value) if extension.oid == oid else extension for extension in extensions]
 
 
 @pytest.mark.parametrize("identity", EVERY)
@@ -58,7 +58,7 @@ def test_ac16_every_extension_is_needed_once_and_not_critical(identity: VekIdent
         with pytest.raises(Malformed, match="expected it once"):
             read_vek([*extensions, extension])
         with pytest.raises(Malformed, match="non-critical"):
-            read_vek(replace(e, critical=e is extension) for e in extensions)
+            read_vek(e._replace(critical=e is extension) for e in extensions)
 
 
 @pytest.mark.parametrize("identity", EVERY)

@@ -87,8 +87,8 @@ def test_every_recorded_certificate_is_read_at_once(recorded: Path) -> None:
     "digits", [b"260230000000", b"261301000000", b"260101006000", b"260101000060", b"260100000000"]
 )
 def test_a_day_that_does_not_exist_is_no_time(digits: bytes) -> None:
-    assert certificate.utc_time(digits) is None
-    assert certificate.utc_time(b"260101123456") == datetime(2026, 1, 1, 12, 34, 56, tzinfo=UTC)
+    assert certificate.utc_time(digits[:6], digits[6:]) is None
+    assert certificate.utc_time(b"260101", b"123456") == datetime(2026, 1, 1, 12, 34, 56, tzinfo=UTC)
 
 
 def test_hours_are_counted_by_the_pattern() -> None:

@@ -1,11 +1,22 @@
 """The header of a quote: each field where the specification has it; what it may say is tested with the quote."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.formats.tdx.at_once import changes
 
 from cvmproof_formats.errors import Category, Malformed
-from cvmproof_formats.tdx.header import ECDSA_P256, HEADER_SIZE, INTEL_QE_VENDOR_ID, TDX, QuoteHeader, read_header
+from cvmproof_formats.tdx.header import (
+    ECDSA_P256,
+    HEADER_SIZE,
+    INTEL_QE_VENDOR_ID,
+    TDX,
+    QuoteHeader,
+    read_header,
+    require_header,
+)
 
 OFFSETS = {
     "version": (0, 2),
@@ -37,3 +48,19 @@ def test_a_header_of_another_length_is_malformed() -> None:
         with pytest.raises(Malformed, match="expected 48 bytes") as caught:
             read_header(wrong)
         assert caught.value.category is Category.MALFORMED
+
+
+def test_what_is_required_of_a_header_is_what_its_reader_requires() -> None:
+    data = HEADER.build()
+    require_header(data)
+    for changed in (*changes(data), b"", data + b"\0"):
+        assert refusal(require_header, changed) == refusal(read_header, changed)
+
+
+def refusal(reader: Callable[[bytes], object], data: bytes) -> tuple[str, Category] | None:
+    """Why a header is refused, None where it is not."""
+    try:
+        reader(data)
+    except Malformed as error:
+        return str(error), error.category
+    return None

@@ -204,7 +204,7 @@ def test_a_certificate_without_the_extension_or_with_a_critical_one_is_refused()
     with pytest.raises(Malformed, match="got none"):
         read_pck(certificate(*others))
     with pytest.raises(Malformed, match="non-critical"):
-        read_pck(certificate(*others, replace(sgx, critical=True)))
+        read_pck(certificate(*others, sgx._replace(critical=True)))
 
 
 @pytest.mark.parametrize("identity", EVERY)

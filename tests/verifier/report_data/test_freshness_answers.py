@@ -120,4 +120,4 @@ def test_ac_009_a_second_valid_signature_makes_no_second_evidence() -> None:
 
 def test_a_question_about_report_data_that_nobody_expects_anything_of_is_a_no() -> None:
     case = case_of(Situation(freshness=NoFreshness()))
-    assert ANSWERS["freshness.report_data"](case).outcome is Outcome.FAIL
+    assert ANSWERS["freshness.report_data"](case)[0] is Outcome.FAIL

@@ -165,7 +165,7 @@ def test_asked_without_a_live_connection_it_is_our_own_error(question: str) -> N
 
 
 def test_an_unreadable_key_usage_is_a_no_and_no_crash() -> None:
-    broken = replace(LEAF, extensions=tuple(replace(each, value=b"\x05\x00") for each in LEAF.extensions))
+    broken = replace(LEAF, extensions=tuple(each._replace(value=b"\x05\x00") for each in LEAF.extensions))
     expected = ExpectedChannel(reader=READER, role=Role.SERVER, nonce=NONCE, leaf=broken, ekm=EKM)
     appraisal = replace(ON_CHANNEL, freshness=expected).appraise()
     (check,) = appraisal.failed

@@ -54,11 +54,11 @@ def other_tcb_infos() -> Iterator[Input]:
             yield good_input().but(f"TCB info, {name}", change, tcb_info=_signed(body))
     for change, body in forms_of(good.body):
         yield good_input().but("TCB info, form", f"signed, {change}", tcb_info=_signed(body))
-        yield good_input().but("TCB info, form", change, tcb_info=replace(good, body=body))
+        yield good_input().but("TCB info, form", change, tcb_info=good._replace(body=body))
     for change, signature in signatures(good.signature):
-        yield good_input().but("TCB info, signature", change, tcb_info=replace(good, signature=signature))
+        yield good_input().but("TCB info, signature", change, tcb_info=good._replace(signature=signature))
     for at in range(0, len(good.body), 97):
-        changed = replace(good, body=put(good.body, at, bytes([good.body[at] ^ 1])))
+        changed = good._replace(body=put(good.body, at, bytes([good.body[at] ^ 1])))
         yield good_input().but("TCB info, a bit", f"{at}", tcb_info=changed)
 
 
@@ -70,11 +70,11 @@ def other_qe_identities() -> Iterator[Input]:
             yield good_input().but(f"QE identity, {name}", change, qe_identity=_signed(body))
     for change, body in forms_of(good.body):
         yield good_input().but("QE identity, form", f"signed, {change}", qe_identity=_signed(body))
-        yield good_input().but("QE identity, form", change, qe_identity=replace(good, body=body))
+        yield good_input().but("QE identity, form", change, qe_identity=good._replace(body=body))
     for change, signature in signatures(good.signature):
-        yield good_input().but("QE identity, signature", change, qe_identity=replace(good, signature=signature))
+        yield good_input().but("QE identity, signature", change, qe_identity=good._replace(signature=signature))
     for at in range(0, len(good.body), 31):
-        changed = replace(good, body=put(good.body, at, bytes([good.body[at] ^ 1])))
+        changed = good._replace(body=put(good.body, at, bytes([good.body[at] ^ 1])))
         yield good_input().but("QE identity, a bit", f"{at}", qe_identity=changed)
 
 

@@ -196,7 +196,7 @@ def test_ac_091_a_failed_link_is_not_remembered_as_a_good_one_nor_the_reverse() 
 
 
 def test_ac_091_everything_remembered_is_bounded() -> None:
-    for function in (link.link_problem, link.signed_problem, link.examine_crl):
+    for function in (link.link_problem, link.signed_problem_once, link.lists_of, link.read_crl_once):
         maximum = function.cache_parameters()["maxsize"]
         assert maximum is not None
         assert maximum <= 1024

@@ -166,7 +166,7 @@ def test_nothing_supplied_is_nothing_chosen() -> None:
     assert choose_qe_identity((), SPKI, NOW) is None
     unknown = choose_tcb_info((GOOD.signed_tcb_info,), None, None, NOW)
     assert unknown is not None
-    assert (unknown.signature_problem, unknown.form_problem) == ("", "")
+    assert (unknown.signature_problem, unknown.unfit) == ("", None)
 
 
 def test_what_can_not_be_read_says_why() -> None:
@@ -174,11 +174,13 @@ def test_what_can_not_be_read_says_why() -> None:
     info = choose_tcb_info((unreadable.signed_tcb_info,), SPKI, SIMULATED_FMSPC, NOW)
     assert info is not None
     assert (info.info, info.signature_problem) == (None, "")
-    assert info.form_problem == "tcbInfo, id: expected 'TDX', got 'SGX'"
+    assert info.unfit
+    assert info.unfit.what == "tcbInfo, id: expected 'TDX', got 'SGX'"
     identity = choose_qe_identity((unreadable.signed_qe_identity,), spki_of(STRANGER), NOW)
     assert identity is not None
     assert (identity.info, identity.signature_problem) == (None, "its signature is not the signing key's")
-    assert identity.form_problem == "enclaveIdentity, id: expected 'TD_QE', got 'QE'"
+    assert identity.unfit
+    assert identity.unfit.what == "enclaveIdentity, id: expected 'TD_QE', got 'QE'"
 
 
 @pytest.mark.parametrize(
@@ -258,5 +260,5 @@ def test_ac_091_a_rating_is_remembered_for_what_it_was_made_of() -> None:
 
 
 def test_ac_091_everything_remembered_is_bounded() -> None:
-    for name in ("examine_tcb_infos", "examine_qe_identities", "_read_tcb_info", "_read_qe_identity"):
+    for name in ("_tcb_info", "_qe_identity"):
         assert 0 < getattr(signed_info, name).cache_parameters()["maxsize"] <= 1024

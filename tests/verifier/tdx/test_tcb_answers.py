@@ -360,30 +360,3 @@ def test_what_is_missing_is_not_older_than_anything(missing: str) -> None:
         remembering(tcb_info=Mark(number=1, issued=ISSUED)), without=frozenset({missing}), revocation="if-available"
     )
     assert check_of(situation, f"tdx.{missing}.rollback").outcome == "pass"
-
-
-def names_seen(situation: Situation) -> set[str]:
-    """What an appraisal says it saw."""
-    return {name for name, _ in situation.appraise().seen}
-
-
-def test_ac_117_what_is_remembered_is_what_is_verified_and_of_this_trust_set() -> None:
-    json, every = {tcb_info_name(SIMULATED_FMSPC), QE_IDENTITY_NAME}, names_seen(GOOD)
-    mark = Mark(number=EVALUATION_NUMBER, issued=ISSUED)
-    assert {name: seen for name, seen in GOOD.appraise().seen if name in json} == dict.fromkeys(json, mark)
-    lists = every - json
-    assert len(lists) == 2
-    (of_ca,) = lists - names_seen(replace(GOOD, without=frozenset({"pck_crl"})))
-    for faulty, gone in (
-        (replace(GOOD, tcb_info_signed_by=STRANGER), {tcb_info_name(SIMULATED_FMSPC)}),
-        (replace(GOOD, qe_identity_signed_by=STRANGER), {QE_IDENTITY_NAME}),
-        (replace(GOOD, signer={"signed_by": STRANGER}), json),
-        (replace(GOOD, signer={"ca": True}), json),
-        (replace(GOOD, authority={"signed_by": STRANGER}), {of_ca}),
-        (replace(GOOD, authority={"path_length": 1}), {of_ca}),
-        (replace(GOOD, pck_crl={"signed_by": STRANGER}), {of_ca}),
-        (replace(GOOD, root_crl={"signed_by": STRANGER}), lists - {of_ca}),
-        (replace(GOOD, root={"signed_by": STRANGER}), every),
-        (replace(GOOD, trust="production"), every),
-    ):
-        assert names_seen(faulty) == every - gone

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Collateral
-from cvmproof.high_water import HighWater, Mark, crl_name
+from cvmproof.high_water import HighWater, Look, Mark, crl_name
 from cvmproof.live import Expectation
 from cvmproof.policy.policy import Policy
 from cvmproof.policy.snp_rules import SnpRules
@@ -68,11 +68,12 @@ class SnpCase:
         return _mark(self.crls, self.chain, self.signing_key)
 
     @property
-    def seen(self) -> tuple[tuple[str, Mark], ...]:
-        """Say how new the revocation list is, if it is that of a root of this trust set."""
+    def look(self) -> Look:
+        """Say, when asked, how new the revocation list is, if it is that of a root of this trust set."""
         mark = self.mark
         trusted = self.chain.root_pinned_in == self.trust.name and not self.chain.root_signature_problem
-        return (mark,) if mark and trusted else ()
+        seen = (mark,) if mark and trusted else ()
+        return lambda: seen
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -258,5 +258,5 @@ def _readable(crls: tuple[RevocationList, ...]) -> list[CertificateList]:
 def _no_crl(case: SnpCase, expected: object) -> Answer:
     absent = Absent(f"revocation list of {case.product or 'the product line'} for a {case.signing_key}")
     if case.policy.revocation is Revocation.IF_AVAILABLE:
-        return Answer(Outcome.UNCONSTRAINED, expected, absent)
+        return Outcome.UNCONSTRAINED, expected, absent
     return undecided(expected, absent)

@@ -3,29 +3,28 @@
 Of several that could serve, the time decides; everything else here is a pure function of bytes, and remembered.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from cvmproof.collateral.collateral import Collateral
-from cvmproof.tdx.chain import PckChain, Signer, choose_signer, signers_of
-from cvmproof.tdx.link import RevocationList, examine_crl
+from cvmproof.tdx.chain import PckChain, Signer, choose_signer, examine_pck_chain, signers_of
+from cvmproof.tdx.link import Lists, lists_of, read_crl_once
 from cvmproof.tdx.signed_info import (
     SignedInfo,
     choose_qe_identity,
     choose_tcb_info,
     examine_qe_identities,
     examine_tcb_infos,
+    read_qe_identity_once,
+    read_tcb_info_once,
 )
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.qe_identity import QeIdentity
 from cvmproof_formats.tdx.signed_json import Signed
 from cvmproof_formats.tdx.tcb_info import TcbInfo
-from cvmproof_formats.x509 import Certificate
-
-Lists = tuple[RevocationList, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record(eq=False)
 class Backing:
     """What a quote is judged by: its chain, and the collateral chosen for it; the same object for the same bytes.
 
@@ -36,28 +35,29 @@ class Backing:
     signer: Signer | None
     tcb_info: SignedInfo[TcbInfo] | None
     qe_identity: SignedInfo[QeIdentity] | None
+    info: TcbInfo | None
+    """The TCB info, None where there is none that can be read."""
+    identity: QeIdentity | None
+    """The QE identity, None where there is none that can be read."""
     root_crls: Lists
     pck_crls: Lists
 
-    @property
-    def info(self) -> TcbInfo | None:
-        """The TCB info, None where there is none that can be read."""
-        return self.tcb_info.info if self.tcb_info else None
 
-    @property
-    def identity(self) -> QeIdentity | None:
-        """The QE identity, None where there is none that can be read."""
-        return self.qe_identity.info if self.qe_identity else None
+_new_backing = maker(Backing)
 
 
-def choose_backing(chain: PckChain, collateral: Collateral, now: datetime) -> Backing:
-    """Choose the collateral to judge a quote by; the time only decides between several that could serve."""
+def choose_backing(pck_chain: bytes, collateral: Collateral, now: datetime) -> Backing:
+    """Choose the collateral to judge a quote by, which carries this chain (PEM).
+
+    The time only decides between several that could serve. Raises Malformed as `examine_pck_chain` does.
+    """
     supplied = collateral.certificates, collateral.intel_crls, collateral.tcb_infos, collateral.qe_identities
-    only = _only_choice(chain, *supplied)
+    only = _only_choice(pck_chain, *supplied)
     if only is not None:
         return only
+    chain = examine_pck_chain(pck_chain)
     signed = (*collateral.tcb_infos, *collateral.qe_identities)
-    signer = choose_signer(collateral.certificates, chain.root, now, signed)
+    signer = choose_signer(collateral.certificates, chain.root.certificate, now, signed)
     spki = signer.certificate.spki if signer else None
     fmspc = chain.identity.fmspc if chain.identity else None
     return _backing(
@@ -71,20 +71,36 @@ def choose_backing(chain: PckChain, collateral: Collateral, now: datetime) -> Ba
 
 @lru_cache(maxsize=512)
 def _only_choice(
-    chain: PckChain,
+    pck_chain: bytes,
     certificates: tuple[bytes, ...],
     crls: tuple[bytes, ...],
     tcb_infos: tuple[Signed, ...],
     qe_identities: tuple[Signed, ...],
 ) -> Backing | None:
     """Give what there is where there is at most one of each kind, so that no time could choose another."""
-    signers = signers_of(certificates, chain.root)
+    _read_ahead(crls, tcb_infos, qe_identities)
+    chain = examine_pck_chain(pck_chain)
+    signers = signers_of(certificates, chain.root.certificate)
     if max(map(len, (signers, tcb_infos, qe_identities))) > 1:
         return None
     signer = signers[0] if signers else None
     spki = signer.certificate.spki if signer else None
     infos, identities = examine_tcb_infos(tcb_infos, spki), examine_qe_identities(qe_identities, spki)
-    return _backing(chain, signer, infos[0] if infos else None, identities[0] if identities else None, crls)
+    return _make(chain, signer, infos[0] if infos else None, identities[0] if identities else None, crls)
+
+
+def _read_ahead(crls: tuple[bytes, ...], tcb_infos: tuple[Signed, ...], qe_identities: tuple[Signed, ...]) -> None:
+    """Read before any signature is checked.
+
+    One check after the other finds the tables of the curve in the processor's caches; after each bit of reading they
+    would have to be fetched anew.
+    """
+    for info in tcb_infos:
+        read_tcb_info_once(info.body)
+    for identity in qe_identities:
+        read_qe_identity_once(identity.body)
+    for crl in crls:
+        read_crl_once(crl)
 
 
 @lru_cache(maxsize=512)
@@ -95,18 +111,25 @@ def _backing(
     qe_identity: SignedInfo[QeIdentity] | None,
     crls: tuple[bytes, ...],
 ) -> Backing:
-    return Backing(
+    """Give the same object for the same choice."""
+    return _make(chain, signer, tcb_info, qe_identity, crls)
+
+
+def _make(
+    chain: PckChain,
+    signer: Signer | None,
+    tcb_info: SignedInfo[TcbInfo] | None,
+    qe_identity: SignedInfo[QeIdentity] | None,
+    crls: tuple[bytes, ...],
+) -> Backing:
+    root_crls, pck_crls = lists_of(crls, chain.root.certificate, chain.authority)
+    return _new_backing(
         chain=chain,
         signer=signer,
         tcb_info=tcb_info,
         qe_identity=qe_identity,
-        root_crls=_lists(crls, chain.root),
-        pck_crls=_lists(crls, chain.authority),
+        info=tcb_info.info if tcb_info else None,
+        identity=qe_identity.info if qe_identity else None,
+        root_crls=root_crls,
+        pck_crls=pck_crls,
     )
-
-
-@lru_cache(maxsize=256)
-def _lists(crls: tuple[bytes, ...], authority: Certificate) -> Lists:
-    """Examine the revocation lists of one authority; those of others are passed over, unreadable ones are not."""
-    examined = (examine_crl(data, authority) for data in crls)
-    return tuple(one for one in examined if one.crl is None or one.crl.issuer == authority.subject)

@@ -1,15 +1,15 @@
 """Answers about the platform's key, the key that signs Intel's JSON, their chains, and revocation."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from functools import lru_cache
+from datetime import datetime, timedelta
 
 from cvmproof.check import Absent, Answer, Outcome, failed, passed, require, undecided
 from cvmproof.policy.policy import Policy, Revocation
 from cvmproof.tdx.answering import answers, answers_host
-from cvmproof.tdx.backing import Backing, Lists
-from cvmproof.tdx.case import TdxCase, seconds
+from cvmproof.tdx.backing import Backing
+from cvmproof.tdx.case import TdxCase
 from cvmproof.tdx.host import HostAsked
+from cvmproof.tdx.link import Lists
 from cvmproof_formats.x509 import Certificate, CertificateList
 
 _PROFILE = "Intel's certificate profile"
@@ -17,6 +17,7 @@ _NO_SIGNER = Absent("certificate of Intel's TCB signing key")
 _NOT_REVOKED = "not revoked"
 _VALID = "all valid"
 CURRENT = "current"
+Authentic = tuple[CertificateList, ...]
 _ROOT, _PCK_CA = "the root", "the PCK CA"
 _LIST_OF = {whose: f"a revocation list that {whose} signed" for whose in (_ROOT, _PCK_CA)}
 
@@ -49,21 +50,21 @@ def chain_intermediate_signature(host: HostAsked) -> Answer:
 def chain_root(host: HostAsked) -> Answer:
     """The root must be in Intel's profile, and its key pinned in a compiled-in set."""
     chain, expected = host.chain, "a root key that is pinned"
-    if chain.root_problem:
-        return failed(expected, chain.root_problem)
-    return require(chain.root_pinned_in is not None, expected, ("SHA-256 of its key", chain.root_key_sha256))
+    if chain.root.problem:
+        return failed(expected, chain.root.problem)
+    return require(chain.root.pinned_in is not None, expected, ("SHA-256 of its key", chain.root.key_sha256))
 
 
 @answers_host("tdx.chain.root_signature")
 def chain_root_signature(host: HostAsked) -> Answer:
     """The root certificate must carry its own key's signature: without it, its dates and flags could be anybody's."""
-    return _holds(host.chain.root_signature_problem, "the root's own signature")
+    return _holds(host.chain.root.signature_problem, "the root's own signature")
 
 
 @answers_host("tdx.chain.trust_set")
 def chain_trust_set(host: HostAsked) -> Answer:
     """The root may not be of another trust set than the one the caller named."""
-    expected, found = ("not a root of another set than", host.trust), host.chain.root_pinned_in
+    expected, found = ("not a root of another set than", host.trust), host.chain.root.pinned_in
     return require(found is None or found == host.trust, expected, found or "of none")
 
 
@@ -123,26 +124,30 @@ def pck_crl_current(case: TdxCase) -> Answer:
 @answers_host("tdx.crl.revoked")
 def crl_revoked(host: HostAsked) -> Answer:
     """No authentic list, however old, may name the leaf, the CA, the TCB signing key or the root itself."""
-    revoked = _revoked(host.backing)
+    backing = host.backing
+    by_root, by_authority = _readable(backing.root_crls), _readable(backing.pck_crls)
+    revoked = _revoked(backing, by_root, by_authority)
     if revoked is not None:
         return failed(_NOT_REVOKED, f"serial number {revoked:#x} revoked")
-    if not host.backing.root_crls or not host.backing.pck_crls:
-        return _no_list(host.policy, _NOT_REVOKED, _PCK_CA if host.backing.root_crls else _ROOT)
-    complete = _readable(host.backing.root_crls) and _readable(host.backing.pck_crls)
+    if not backing.root_crls or not backing.pck_crls:
+        return _no_list(host.policy, _NOT_REVOKED, _PCK_CA if backing.root_crls else _ROOT)
+    complete = by_root and by_authority
     return passed(_NOT_REVOKED, _NOT_REVOKED) if complete else undecided(_NOT_REVOKED, Absent("an authentic list"))
 
 
-@lru_cache(maxsize=512)
-def _revoked(backing: Backing) -> int | None:
+def _revoked(backing: Backing, by_root: Authentic, by_authority: Authentic) -> int | None:
     """Give the serial number of a certificate that is revoked."""
-    by_root, by_authority = _readable(backing.root_crls), _readable(backing.pck_crls)
     chain, signer = backing.chain, backing.signer
-    listed = [(chain.leaf, by_authority), (chain.authority, by_root), (chain.root, by_root)]
+    for crl in by_authority:
+        if chain.leaf.serial in crl.serials:
+            return chain.leaf.serial
+    under_root = [chain.authority.serial, chain.root.certificate.serial]
     if signer:
-        listed.append((signer.certificate, by_root))
-    for certificate, crls in listed:
-        if any(certificate.serial in crl.serials for crl in crls):
-            return certificate.serial
+        under_root.append(signer.certificate.serial)
+    for crl in by_root:
+        for serial in under_root:
+            if serial in crl.serials:
+                return serial
     return None
 
 
@@ -172,7 +177,7 @@ def _is_current(case: TdxCase, lists: Lists, whose: str) -> Answer:
     readable = _readable(lists)
     if not readable:
         return undecided(case.now, Absent(_LIST_OF[whose]))
-    now, grace = case.now, seconds(case.rules.collateral_grace)
+    now, grace = case.now, timedelta(seconds=case.rules.collateral_grace)
     # RFC 5280 section 5.1.2.5: the next list is there by then, so at that moment this one is the last one no more.
     for crl in readable:
         if crl.next_update and crl.this_update <= now < crl.next_update + grace:
@@ -183,15 +188,18 @@ def _is_current(case: TdxCase, lists: Lists, whose: str) -> Answer:
     )
 
 
-@lru_cache(maxsize=512)
-def _readable(lists: Lists) -> tuple[CertificateList, ...]:
+def _readable(lists: Lists) -> Authentic:
     """Give the lists that the authority signed; where there are none, those that claim it: another check says no."""
-    authentic = tuple(examined.crl for examined in lists if examined.crl and not examined.problem)
-    return authentic or tuple(examined.crl for examined in lists if examined.crl)
+    authentic: list[CertificateList] = []
+    claimed: list[CertificateList] = []
+    for one in lists:
+        if one.crl:
+            (claimed if one.problem else authentic).append(one.crl)
+    return tuple(authentic or claimed)
 
 
 def _no_list(policy: Policy, expected: object, whose: str) -> Answer:
     absent = Absent(f"revocation list of {whose}")
     if policy.revocation is Revocation.IF_AVAILABLE:
-        return Answer(Outcome.UNCONSTRAINED, expected, absent)
+        return Outcome.UNCONSTRAINED, expected, absent
     return undecided(expected, absent)

@@ -12,6 +12,7 @@ from cvmproof.policy.tdx_rules import TdxRules
 from cvmproof.tdx.backing import Backing
 from cvmproof.tdx.chain import PckChain
 from cvmproof.tdx.tcb import TdRating, rate
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.body import CURRENT_TEE_TCB_SVN, ModuleBody
 from cvmproof_formats.tdx.pck import PckIdentity
 from cvmproof_formats.tdx.qe_report import QE_REPORT_SIZE, REPORT_DATA_SIZE, EnclaveReport
@@ -20,7 +21,7 @@ from cvmproof_formats.tdx.quote import Quote
 _NO_REPORT_DATA = bytes(REPORT_DATA_SIZE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Module:
     """What a quote says of the TDX module: `current` is the TEE_TCB_SVN of now, None where the body does not say."""
 
@@ -28,7 +29,7 @@ class Module:
     current: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record(eq=False)
 class Host:
     """A host, the same object for the same bytes; `trust` is the trust set that the caller named.
 
@@ -68,6 +69,9 @@ class HostAsked:
             self.rules = self.policy.tdx
 
 
+_new_host, _new_module = maker(Host), maker(Module)
+
+
 def host_of(backing: Backing, quote: Quote, trust: str) -> Host:
     """Give the host of a quote."""
     body, report = quote.body_bytes, quote.qe.signed[: QE_REPORT_SIZE - REPORT_DATA_SIZE]
@@ -82,8 +86,8 @@ def ask_host(host: Host, policy: Policy) -> HostAsked:
 @lru_cache(maxsize=512)
 def _host(backing: Backing, report: bytes, about_module: bytes, current: bytes, trust: str) -> Host:
     enclave = EnclaveReport.parse(report + _NO_REPORT_DATA)
-    module = Module(launched_by=ModuleBody.parse(about_module), current=current or None)
-    return Host(
+    module = _new_module(launched_by=ModuleBody.parse(about_module), current=current or None)
+    return _new_host(
         backing=backing,
         trust=trust,
         enclave=enclave,

@@ -5,18 +5,21 @@ dates are other questions, asked anew each time.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from cvmproof.signature import load_p256_key, verify_p256, verify_p256_der
+from cvmproof.tdx.profile import usage_of
+from cvmproof.trust import INTEL_ROOT_KEYS
 from cvmproof_formats import der
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.crl import read_intel_crl
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256
 from cvmproof_formats.tdx.signed_json import Signed
-from cvmproof_formats.x509 import Certificate, CertificateList, key_usage
+from cvmproof_formats.x509 import Certificate, CertificateList
 
 _COMPONENT_SIZE = 32  # bytes
 _OTHER_SIGNATURE = "its signature is not the issuer's"
@@ -36,12 +39,22 @@ def signature_problem(spki: bytes, algorithm: bytes, signature: bytes, message: 
         return "not signed with ECDSA and SHA-256"
     try:
         require_signature(signature)
-        verify_p256_der(load_p256_key(spki), signature, message)
+        verify_p256_der(_key(spki), signature, message)
     except Malformed as error:
         return str(error)
     except InvalidSignature:
         return _OTHER_SIGNATURE
     return ""
+
+
+def _key(spki: bytes) -> EllipticCurvePublicKey:
+    return root_key(spki) if spki in INTEL_ROOT_KEYS else load_p256_key(spki)
+
+
+@lru_cache(maxsize=len(INTEL_ROOT_KEYS))
+def root_key(spki: bytes) -> EllipticCurvePublicKey:
+    """Load a key of Intel's root; it is compiled in, so what is kept here is no cache of anything received."""
+    return load_p256_key(spki)
 
 
 # Nearly always both numbers have 32 bytes, with or without a sign byte; others are read the long way.
@@ -65,7 +78,6 @@ def require_signature(data: bytes) -> None:
         raise Malformed("signature: expected two numbers of 32 bytes, got larger ones")
 
 
-@lru_cache(maxsize=256)
 def signed_problem(signed: Signed, spki: bytes) -> str:
     """Say what keeps a signed object from being that of this key."""
     try:
@@ -77,7 +89,13 @@ def signed_problem(signed: Signed, spki: bytes) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@lru_cache(maxsize=256)
+def signed_problem_once(signed: Signed, spki: bytes) -> str:
+    """The same, remembered."""
+    return signed_problem(signed, spki)
+
+
+@record(eq=False)
 class RevocationList:
     """A revocation list that is, or claims to be, an authority's: what is wrong with it; None if it can't be read."""
 
@@ -85,20 +103,41 @@ class RevocationList:
     problem: str
 
 
+_revocation_list = maker(RevocationList)
+
+
+Lists = tuple[RevocationList, ...]
+
+
 @lru_cache(maxsize=256)
+def lists_of(crls: tuple[bytes, ...], root: Certificate, authority: Certificate) -> tuple[Lists, Lists]:
+    """Examine the revocation lists of two authorities; those of others are passed over, unreadable ones are not."""
+    read = [read_crl_once(data) for data in crls]
+    return _lists_of(read, root), _lists_of(read, authority)
+
+
+def _lists_of(read: list[CertificateList | str], issuer: Certificate) -> Lists:
+    return tuple([_examine_crl(one, issuer) for one in read if isinstance(one, str) or one.issuer == issuer.subject])
+
+
 def examine_crl(data: bytes, issuer: Certificate) -> RevocationList:
     """Examine a revocation list as one of this authority; its dates are another question."""
-    read = _read_crl(data)
-    return read if read.crl is None else RevocationList(crl=read.crl, problem=_crl_problem(read.crl, issuer))
+    return _examine_crl(read_crl_once(data), issuer)
+
+
+def _examine_crl(read: CertificateList | str, issuer: Certificate) -> RevocationList:
+    if isinstance(read, str):
+        return RevocationList(crl=None, problem=read)
+    return _revocation_list(crl=read, problem=_crl_problem(read, issuer))
 
 
 @lru_cache(maxsize=256)
-def _read_crl(data: bytes) -> RevocationList:
-    """Read a list once, whichever authorities it is then held against; the problem is only that it can't be read."""
+def read_crl_once(data: bytes) -> CertificateList | str:
+    """Read a list, or say what is wrong with it; whose it is, is another question."""
     try:
-        return RevocationList(crl=read_intel_crl(data), problem="")
+        return read_intel_crl(data)
     except Malformed as error:
-        return RevocationList(crl=None, problem=str(error))
+        return str(error)
 
 
 def crl_problem(data: bytes, issuer: Certificate) -> str:
@@ -109,13 +148,13 @@ def crl_problem(data: bytes, issuer: Certificate) -> str:
 def _crl_problem(crl: CertificateList, issuer: Certificate) -> str:
     if crl.issuer != issuer.subject:
         return "its issuer is another name than the authority's"
-    critical = [extension.oid for extension in crl.extensions if extension.critical]
-    if critical:
-        return f"critical extension {critical[0]}"
+    for extension in crl.extensions:
+        if extension.critical:
+            return f"critical extension {extension.oid}"
     if crl.next_update is None:
         return "it does not say when the next one comes"
     try:
-        usage = key_usage(issuer)
+        usage = usage_of(issuer)
     except Malformed as error:
         return str(error)
     if usage is None or not usage.crl_sign:

@@ -4,12 +4,14 @@ Follows `cvmproof_formats.tdx.hierarchy`, where each profile is declared. Each f
 "" where nothing is; keys and signatures are other questions.
 """
 
-from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 
 from cvmproof.signature import load_p256_key
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx.hierarchy import (
     ECDSA_SHA256,
+    KNOWN_NAMES,
     PCK,
     PLATFORM_CA,
     PROCESSOR_CA,
@@ -25,6 +27,7 @@ from cvmproof_formats.x509 import (
     KEY_USAGE,
     BasicConstraints,
     Certificate,
+    Extension,
     KeyUsage,
     basic_constraints,
     key_usage,
@@ -38,6 +41,25 @@ _ROOT_CONSTRAINTS = (ROOT.basic_constraints, BasicConstraints(ca=True, path_leng
 _CONSTRAINTS = {profile.basic_constraints.build().value: profile.basic_constraints for profile in PROFILES}
 _USAGES = {profile.key_usage.build(shortest=True).value: profile.key_usage for profile in PROFILES}
 _AUTHORITIES = {profile.subject: profile for profile in (PLATFORM_CA, PROCESSOR_CA)}
+_kind = itemgetter(0, 2)  # of an extension: its OID, and whether it is critical
+
+
+class _Usual(NamedTuple):
+    """The extensions that nearly every certificate of a profile has: what kinds in which order, and what two say."""
+
+    kinds: list[tuple[str, bool]]
+    fixed: tuple[Extension, Extension]
+    at: slice
+
+
+def _usual(profile: Profile) -> _Usual:
+    fixed = profile.key_usage.build(shortest=True), profile.basic_constraints.build()
+    first = profile.extensions.index(KEY_USAGE)
+    kinds = [(oid, oid in _CRITICAL) for oid in profile.extensions]
+    return _Usual(kinds, fixed, slice(first, first + len(fixed)))
+
+
+_USUAL = {profile.subject: _usual(profile) for profile in PROFILES}
 
 
 def name_of(name: bytes) -> str:
@@ -48,7 +70,6 @@ def name_of(name: bytes) -> str:
         return ""
 
 
-@lru_cache(maxsize=64)
 def root_problem(certificate: Certificate) -> str:
     """Say what keeps a certificate from being Intel's root, its key aside."""
     if certificate.subject != certificate.issuer:
@@ -56,7 +77,6 @@ def root_problem(certificate: Certificate) -> str:
     return _problem(certificate, ROOT, _ROOT_CONSTRAINTS)
 
 
-@lru_cache(maxsize=64)
 def authority_problem(certificate: Certificate) -> str:
     """Say what keeps a certificate from being that of a PCK CA, of platforms or of processors."""
     profile = _AUTHORITIES.get(name_of(certificate.subject))
@@ -65,13 +85,11 @@ def authority_problem(certificate: Certificate) -> str:
     return _problem(certificate, profile, (profile.basic_constraints,))
 
 
-@lru_cache(maxsize=64)
 def signer_problem(certificate: Certificate) -> str:
     """Say what keeps a certificate from being that of the key which signs TCB info and QE identities."""
     return _problem(certificate, TCB_SIGNING, (TCB_SIGNING.basic_constraints,))
 
 
-@lru_cache(maxsize=256)
 def pck_problem(certificate: Certificate) -> str:
     """Say what keeps a certificate from being a PCK's."""
     problem = _problem(certificate, PCK, (PCK.basic_constraints,))
@@ -90,6 +108,29 @@ def is_signer(certificate: Certificate) -> bool:
 
 
 def _problem(certificate: Certificate, profile: Profile, constraints: tuple[BasicConstraints, ...]) -> str:
+    if not _is_usual(certificate, profile):
+        return _found_problem(certificate, profile, constraints)
+    try:
+        load_p256_key(certificate.spki)
+    except Malformed as error:
+        return str(error)
+    return ""
+
+
+def _is_usual(certificate: Certificate, profile: Profile) -> bool:
+    """Tell at once that a certificate fits its profile; of one that is not usual, each point is looked at."""
+    usual, extensions = _USUAL[profile.subject], certificate.extensions
+    return (
+        KNOWN_NAMES.get(certificate.subject) == profile.subject
+        and KNOWN_NAMES.get(certificate.issuer) in profile.issuers
+        and certificate.version == _X509_V3
+        and certificate.signature_algorithm == ECDSA_SHA256
+        and extensions[usual.at] == usual.fixed
+        and [*map(_kind, extensions)] == usual.kinds
+    )
+
+
+def _found_problem(certificate: Certificate, profile: Profile, constraints: tuple[BasicConstraints, ...]) -> str:
     names = name_of(certificate.subject), name_of(certificate.issuer)
     if names[0] != profile.subject or names[1] not in profile.issuers:
         return f"it is named {names[0]!r} by {names[1]!r}, not {profile.subject} by {' or '.join(profile.issuers)}"
@@ -97,7 +138,7 @@ def _problem(certificate: Certificate, profile: Profile, constraints: tuple[Basi
         return "not X.509 version 3, signed with ECDSA and SHA-256"
     try:
         load_p256_key(certificate.spki)
-        found, usage = _constraints_of(certificate), _usage_of(certificate)
+        found, usage = _constraints_of(certificate), usage_of(certificate)
     except Malformed as error:
         return str(error)
     if found not in constraints:
@@ -113,7 +154,8 @@ def _constraints_of(certificate: Certificate) -> BasicConstraints | None:
     return basic_constraints(certificate) if known is None else known
 
 
-def _usage_of(certificate: Certificate) -> KeyUsage | None:
+def usage_of(certificate: Certificate) -> KeyUsage | None:
+    """Give a certificate's key usage, None where it has none; raises Malformed for one that can't be read."""
     extension = certificate.extension(KEY_USAGE)
     known = _USAGES.get(extension.value) if extension else None
     return key_usage(certificate) if known is None else known

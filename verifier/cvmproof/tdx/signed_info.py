@@ -5,13 +5,14 @@ a yes into a no. Reading and verifying are pure functions of bytes, and remember
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
+from cvmproof.check import Unfit
 from cvmproof.tdx.link import signed_problem
-from cvmproof_formats.errors import Category, Malformed
+from cvmproof_formats.errors import Malformed
+from cvmproof_formats.record import record
 from cvmproof_formats.tdx.qe_identity import QeIdentity, read_qe_identity
 from cvmproof_formats.tdx.signed_json import Signed
 from cvmproof_formats.tdx.tcb_info import TcbInfo, read_tcb_info
@@ -19,22 +20,14 @@ from cvmproof_formats.tdx.tcb_info import TcbInfo, read_tcb_info
 Info = TypeVar("Info", TcbInfo, QeIdentity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record(eq=False)
 class SignedInfo(Generic[Info]):
-    """One signed object: what it says, None where it can't be read; what is wrong with its form and its signature."""
+    """One signed object: what it says or why it can't be read, and what is wrong with its signature."""
 
     signed: Signed
     info: Info | None
-    form_problem: str
-    form_category: Category | None
+    unfit: Unfit | None
     signature_problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Read(Generic[Info]):
-    info: Info | None
-    problem: str
-    category: Category | None
 
 
 def choose_tcb_info(
@@ -52,24 +45,51 @@ def choose_qe_identity(
     return max(examine_qe_identities(supplied, spki), key=lambda one: _suitability(one, now), default=None)
 
 
-@lru_cache(maxsize=256)
 def examine_tcb_infos(supplied: tuple[Signed, ...], spki: bytes | None) -> tuple[SignedInfo[TcbInfo], ...]:
     """Verify and read every TCB info."""
-    return tuple(_examine(signed, spki, _read_tcb_info(signed.body)) for signed in supplied)
+    return tuple([_tcb_info(signed, spki) for signed in supplied])
+
+
+def examine_qe_identities(supplied: tuple[Signed, ...], spki: bytes | None) -> tuple[SignedInfo[QeIdentity], ...]:
+    """Verify and read every QE identity."""
+    return tuple([_qe_identity(signed, spki) for signed in supplied])
 
 
 @lru_cache(maxsize=256)
-def examine_qe_identities(supplied: tuple[Signed, ...], spki: bytes | None) -> tuple[SignedInfo[QeIdentity], ...]:
-    """Verify and read every QE identity."""
-    return tuple(_examine(signed, spki, _read_qe_identity(signed.body)) for signed in supplied)
+def read_tcb_info_once(body: bytes) -> TcbInfo | Unfit:
+    """Read TCB info, or say why it can't be read; its signature is another question."""
+    try:
+        return read_tcb_info(body)
+    except Malformed as error:
+        return Unfit(str(error), error.category)
 
 
-def _examine(signed: Signed, spki: bytes | None, read: "_Read[Info]") -> SignedInfo[Info]:
+@lru_cache(maxsize=256)
+def read_qe_identity_once(body: bytes) -> QeIdentity | Unfit:
+    """Read a QE identity in the same way."""
+    try:
+        return read_qe_identity(body)
+    except Malformed as error:
+        return Unfit(str(error), error.category)
+
+
+@lru_cache(maxsize=256)
+def _tcb_info(signed: Signed, spki: bytes | None) -> SignedInfo[TcbInfo]:
+    return _examine(read_tcb_info_once, signed, spki)
+
+
+@lru_cache(maxsize=256)
+def _qe_identity(signed: Signed, spki: bytes | None) -> SignedInfo[QeIdentity]:
+    return _examine(read_qe_identity_once, signed, spki)
+
+
+def _examine(reader: Callable[[bytes], Info | Unfit], signed: Signed, spki: bytes | None) -> SignedInfo[Info]:
+    read = reader(signed.body)
+    unfit = read if isinstance(read, Unfit) else None
     return SignedInfo(
         signed=signed,
-        info=read.info,
-        form_problem=read.problem,
-        form_category=read.category,
+        info=None if isinstance(read, Unfit) else read,
+        unfit=unfit,
         signature_problem=signed_problem(signed, spki) if spki else "",
     )
 
@@ -84,20 +104,3 @@ def _suitability(one: SignedInfo[Info], now: datetime) -> tuple[bool, bool, int,
 
 def _fits(one: SignedInfo[TcbInfo], fmspc: bytes | None) -> bool:
     return one.info is not None and one.info.fmspc == fmspc
-
-
-@lru_cache(maxsize=256)
-def _read_tcb_info(body: bytes) -> _Read[TcbInfo]:
-    return _read(read_tcb_info, body)
-
-
-@lru_cache(maxsize=256)
-def _read_qe_identity(body: bytes) -> _Read[QeIdentity]:
-    return _read(read_qe_identity, body)
-
-
-def _read(reader: Callable[[bytes], Info], body: bytes) -> _Read[Info]:
-    try:
-        return _Read(info=reader(body), problem="", category=None)
-    except Malformed as error:
-        return _Read(info=None, problem=str(error), category=error.category)

@@ -5,10 +5,11 @@ highest that fits counts, whatever order the file has. Where one of the three ha
 nothing of what the others came to is said.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from operator import ge
+from itertools import chain
+from operator import attrgetter, ge
 
+from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.pck import PckIdentity
 from cvmproof_formats.tdx.qe_identity import QeIdentity
 from cvmproof_formats.tdx.tcb_info import PlatformLevel, TcbInfo, descending
@@ -17,7 +18,7 @@ from cvmproof_formats.tdx.tcb_status import TcbStatus, advise_relaunch, converge
 from cvmproof_formats.tdx.tee_tcb_svn import TeeTcbSvn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rating:
     """What the levels come to: `module` is None for a module without a version; parts are None without a status."""
 
@@ -31,13 +32,17 @@ class Rating:
     """Which part has no level that fits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TdRating:
     """At launch, now where the quote says so, and the two together."""
 
     status: TcbStatus
     launch: Rating
     current: Rating | None
+
+
+_rating = maker(Rating)
+_status, _tcb_date, _advisories = map(attrgetter, ("status", "tcb_date", "advisories"))
 
 
 def rate(
@@ -53,37 +58,45 @@ def rate(
 
 def rate_once(info: TcbInfo, identity: QeIdentity, pck: PckIdentity, svn: TeeTcbSvn, qe_svn: int) -> Rating:
     """Rate a TD whose TEE_TCB_SVN is this."""
-    platform = next((level for level in descending(info.levels) if _reaches(pck, svn, level)), None)
-    versioned = info.identity(svn.module_version) if svn.module_version else None
-    module = _highest(versioned.levels, svn.module_svn) if versioned else None
-    enclave = _highest(identity.levels, qe_svn)
-    found: list[PlatformLevel | SvnLevel] = [level for level in (platform, enclave, module) if level]
+    platform, version = _platform(info, pck, svn), svn.module_version
     if platform is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing="platform")
-    if svn.module_version and module is None:
+    versioned = info.identity(version) if version else None
+    module = _highest(versioned.levels, svn.module_svn) if versioned else None
+    if version and module is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing=f"TDX module {svn.module_id}")
+    enclave = _highest(identity.levels, qe_svn)
     if enclave is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing="quoting enclave")
-    return Rating(
-        status=converge(platform.status, *(level.status for level in found[1:])),
+    parts = (enclave,) if module is None else (enclave, module)
+    found = (platform, *parts)
+    return _rating(
+        status=converge(*map(_status, found)),
         platform=platform.status,
         module=module.status if module else None,
         qe=enclave.status,
-        tcb_date=min(level.tcb_date for level in found),
-        advisories=tuple(sorted({name for level in found for name in level.advisories})),
+        tcb_date=min(map(_tcb_date, found)),
+        advisories=tuple(sorted({*chain(*map(_advisories, found))})),
     )
 
 
-def _reaches(pck: PckIdentity, svn: TeeTcbSvn, level: PlatformLevel) -> bool:
-    # Each reader makes sure of 16 components.
+def _platform(info: TcbInfo, pck: PckIdentity, svn: TeeTcbSvn) -> PlatformLevel | None:
     first = svn.first_of_platform
-    return (
-        pck.pcesvn >= level.pcesvn
-        and all(map(ge, pck.components, level.sgx))
-        and all(map(ge, svn.components[first:], level.tdx[first:]))
-    )
+    compared = svn.components[first:]
+    for level in descending(info.levels):
+        # Each reader makes sure of 16 components.
+        if (
+            pck.pcesvn >= level.pcesvn
+            and all(map(ge, pck.components, level.sgx))
+            and all(map(ge, compared, level.tdx[first:]))
+        ):
+            return level
+    return None
 
 
 def _highest(levels: tuple[SvnLevel, ...], svn: int) -> SvnLevel | None:
-    reached = [level for level in levels if svn >= level.isvsvn]
-    return max(reached, key=lambda level: level.isvsvn, default=None)
+    highest = None
+    for level in levels:
+        if svn >= level.isvsvn and (highest is None or level.isvsvn > highest.isvsvn):
+            highest = level
+    return highest

@@ -1,11 +1,12 @@
 """Answers about what Intel signs on platforms and enclaves, and about what state the TCB is in by it."""
 
-from functools import lru_cache, partial
+from datetime import timedelta
+from functools import partial
 
-from cvmproof.check import Absent, Answer, Unfit, failed, passed, require, undecided
+from cvmproof.check import Absent, Answer, failed, passed, require, undecided
 from cvmproof.policy.values import ANY
 from cvmproof.tdx.answering import answers, answers_host
-from cvmproof.tdx.case import TdxCase, seconds
+from cvmproof.tdx.case import TdxCase
 from cvmproof.tdx.chain_answers import CURRENT
 from cvmproof.tdx.host import HostAsked
 from cvmproof.tdx.questions import ROLLBACK_QUESTIONS
@@ -18,6 +19,7 @@ from cvmproof_formats.tdx.tcb_status import TcbStatus
 from cvmproof_formats.tdx.tee_tcb_svn import TeeTcbSvn
 
 _SIGNED = "Intel's signature over these bytes"
+_NO_TCB_INFO, _NO_QE_IDENTITY = Absent("TCB info"), Absent("QE identity")
 _NO_RATING = Absent("TCB info, QE identity and PCK certificate that can be read")
 _NO_MODULE_VERSION = "TDX_00"  # what a policy calls modules of TDX 1.0
 
@@ -25,13 +27,13 @@ _NO_MODULE_VERSION = "TDX_00"  # what a policy calls modules of TDX 1.0
 @answers_host("tdx.tcb_info.signature")
 def tcb_info_signature(host: HostAsked) -> Answer:
     """The TCB signing key must have signed the TCB info as received."""
-    return _is_signed(host, host.backing.tcb_info, Absent("TCB info"))
+    return _is_signed(host, host.backing.tcb_info, _NO_TCB_INFO)
 
 
 @answers_host("tdx.tcb_info.form")
 def tcb_info_form(host: HostAsked) -> Answer:
     """The TCB info must be of the form that is read here."""
-    return _is_readable(host.backing.tcb_info, Absent("TCB info"))
+    return _is_readable(host.backing.tcb_info, _NO_TCB_INFO)
 
 
 @answers("tdx.tcb_info.current")
@@ -61,13 +63,13 @@ def tcb_info_pceid(host: HostAsked) -> Answer:
 @answers_host("tdx.qe_identity.signature")
 def qe_identity_signature(host: HostAsked) -> Answer:
     """The TCB signing key must have signed the QE identity as received."""
-    return _is_signed(host, host.backing.qe_identity, Absent("QE identity"))
+    return _is_signed(host, host.backing.qe_identity, _NO_QE_IDENTITY)
 
 
 @answers_host("tdx.qe_identity.form")
 def qe_identity_form(host: HostAsked) -> Answer:
     """The QE identity must be of the form that is read here."""
-    return _is_readable(host.backing.qe_identity, Absent("QE identity"))
+    return _is_readable(host.backing.qe_identity, _NO_QE_IDENTITY)
 
 
 @answers("tdx.qe_identity.current")
@@ -169,7 +171,6 @@ def module_svn(host: HostAsked) -> Answer:
     return require(svn >= minimum, (name, "at least", minimum), svn)
 
 
-@lru_cache(maxsize=256)
 def _module_of(tee_tcb_svn: bytes) -> tuple[str, int]:
     """Give the id of a TDX module's version, as a policy names it, and its SVN."""
     svn = TeeTcbSvn.read(tee_tcb_svn)
@@ -201,14 +202,13 @@ def _is_readable(one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absen
     expected = "a form that is read here"
     if one is None:
         return undecided(expected, absent)
-    problem = Unfit(one.form_problem, one.form_category)
-    return failed(expected, problem) if one.info is None else passed(expected, expected)
+    return passed(expected, expected) if one.unfit is None else failed(expected, one.unfit)
 
 
 def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent) -> Answer:
     if info is None:
         return undecided(case.now, absent)
-    if info.issue_date <= case.now <= info.next_update + seconds(case.rules.collateral_grace):
+    if info.issue_date <= case.now <= info.next_update + timedelta(seconds=case.rules.collateral_grace):
         return passed(case.now, CURRENT)
     return undecided(case.now, f"issued {info.issue_date:%Y-%m-%d}, for use until {info.next_update:%Y-%m-%d}")
 

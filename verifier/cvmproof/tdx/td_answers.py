@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from cvmproof.check import Absent, Answer, require, undecided
+from cvmproof.check import Absent, Answer, failed, passed, require, undecided
 from cvmproof.policy.tdx_rules import PLATFORM_FACTS
 from cvmproof.policy.values import Demand
 from cvmproof.tdx.answering import answers_host, answers_td
@@ -15,6 +15,7 @@ from cvmproof_formats.tdx.xfam import ALWAYS_ONE, XFAM_BITS
 
 _NO_PCK = Absent("a PCK certificate that can be read")
 _DEMANDED = {Demand.REQUIRED: 1, Demand.FORBIDDEN: 0}
+_ALWAYS_ONE = f"{ALWAYS_ONE:#x}"
 _UNKNOWN_XFAM = ~mask_of(XFAM_BITS)
 _NO_SERVICE_TD = bytes(48)  # MRSERVICETD where none is bound, which bodies without the field stand for
 # Register of the body: the rule that names its values.
@@ -114,8 +115,8 @@ def attributes_unknown(td: TdAsked) -> Answer:
 @answers_td("tdx.xfam.fixed")
 def xfam_fixed(td: TdAsked) -> Answer:
     """x87 and SSE are always there."""
-    found = td.body.xfam & ALWAYS_ONE
-    return require(found == ALWAYS_ONE, f"{ALWAYS_ONE:#x}", f"{found:#x}")
+    found, expected = td.body.xfam & ALWAYS_ONE, _ALWAYS_ONE
+    return passed(expected, expected) if found == ALWAYS_ONE else failed(expected, f"{found:#x}")
 
 
 @answers_td("tdx.xfam.unknown")
