@@ -21,7 +21,9 @@ from benchmarks.material import NOW, REPORT_DATA
 from benchmarks.rounds import Figure, paired
 from cvmproof import signature
 from cvmproof.signature import load_p256_key
-from cvmproof.tdx import backing, case, chain, host, link, profile, quote_answers, signed_info, td
+from cvmproof.tdx import backing, chain, dates, host, link, marks, profile, quote_answers, root, signed_info, td
+from cvmproof.tdx.link import root_key
+from cvmproof.tdx.root import known_root, written_root
 from cvmproof_formats import x509
 from cvmproof_formats.pem import read_pem
 from cvmproof_formats.tdx import certification_data, header, pck, signed_json, tcb_info
@@ -39,20 +41,24 @@ _KIND = len("collateral/tcb/00806F050000")  # of a platform: the start of the na
 NEW_QUOTES: Final = 1200  # each with an attestation key of its own: more than are remembered
 _POLICY = f'extends = "builtin:recommended"\n[tdx]\nmr_tds = ["{SIMULATED_MRTD.hex()}"]\n'.encode()
 
+# The root is compiled in, its certificate by SHA-256 and its key as it is: each process reads it once.
+_COMPILED_IN = (known_root, written_root, root_key)
 # What holds anything of evidence, chain, collateral or keys is here; what is left is vocabulary (OIDs) and the policy.
 _REMEMBERING = tuple(
     function
     for module in (
         backing,
-        case,
         certification_data,
         chain,
+        dates,
         header,
         host,
         pck,
         link,
+        marks,
         profile,
         quote_answers,
+        root,
         signature,
         signed_info,
         signed_json,
@@ -61,7 +67,7 @@ _REMEMBERING = tuple(
         x509,
     )
     for function in vars(module).values()
-    if hasattr(function, "cache_clear")
+    if hasattr(function, "cache_clear") and function not in _COMPILED_IN
 )
 # By its name in the package `appraise` is the function; what else the module remembers follows from policies alone.
 _lasting = import_module("cvmproof.appraise")._lasting  # noqa: SLF001 - the answers that are remembered by host
