@@ -37,8 +37,7 @@ _X509_V3 = 3
 _CRITICAL = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
 # The three encodings of Intel's root differ in their path length.
 _ROOT_CONSTRAINTS = (ROOT.basic_constraints, BasicConstraints(ca=True, path_length=0), BasicConstraints(ca=True))
-# What the extensions of Intel's profiles say, by their values.
-_CONSTRAINTS = {profile.basic_constraints.build().value: profile.basic_constraints for profile in PROFILES}
+# What the key usages of Intel's profiles say, by their values.
 _USAGES = {profile.key_usage.build(shortest=True).value: profile.key_usage for profile in PROFILES}
 _AUTHORITIES = {profile.subject: profile for profile in (PLATFORM_CA, PROCESSOR_CA)}
 _kind = itemgetter(0, 2)  # of an extension: its OID, and whether it is critical
@@ -138,7 +137,7 @@ def _found_problem(certificate: Certificate, profile: Profile, constraints: tupl
         return "not X.509 version 3, signed with ECDSA and SHA-256"
     try:
         load_p256_key(certificate.spki)
-        found, usage = _constraints_of(certificate), usage_of(certificate)
+        found, usage = basic_constraints(certificate), usage_of(certificate)
     except Malformed as error:
         return str(error)
     if found not in constraints:
@@ -146,12 +145,6 @@ def _found_problem(certificate: Certificate, profile: Profile, constraints: tupl
     if usage != profile.key_usage:
         return f"its key usage is {usage or 'missing'}"
     return _extensions_problem(certificate, profile)
-
-
-def _constraints_of(certificate: Certificate) -> BasicConstraints | None:
-    extension = certificate.extension(BASIC_CONSTRAINTS)
-    known = _CONSTRAINTS.get(extension.value) if extension else None
-    return basic_constraints(certificate) if known is None else known
 
 
 def usage_of(certificate: Certificate) -> KeyUsage | None:
