@@ -86,7 +86,7 @@ def _only_choice(
     signer = signers[0] if signers else None
     spki = signer.certificate.spki if signer else None
     infos, identities = examine_tcb_infos(tcb_infos, spki), examine_qe_identities(qe_identities, spki)
-    return _make(chain, signer, infos[0] if infos else None, identities[0] if identities else None, crls)
+    return _backing(chain, signer, infos[0] if infos else None, identities[0] if identities else None, crls)
 
 
 def _read_ahead(crls: tuple[bytes, ...], tcb_infos: tuple[Signed, ...], qe_identities: tuple[Signed, ...]) -> None:
@@ -112,16 +112,6 @@ def _backing(
     crls: tuple[bytes, ...],
 ) -> Backing:
     """Give the same object for the same choice."""
-    return _make(chain, signer, tcb_info, qe_identity, crls)
-
-
-def _make(
-    chain: PckChain,
-    signer: Signer | None,
-    tcb_info: SignedInfo[TcbInfo] | None,
-    qe_identity: SignedInfo[QeIdentity] | None,
-    crls: tuple[bytes, ...],
-) -> Backing:
     root_crls, pck_crls = lists_of(crls, chain.root.certificate, chain.authority)
     return _new_backing(
         chain=chain,
