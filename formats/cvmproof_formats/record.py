@@ -55,7 +55,7 @@ def _record(cls: type[T], *, eq: bool) -> type[T]:
 
 
 def _given(self: object) -> tuple[tuple[()], dict[str, object]]:
-    return (), {name: getattr(self, name) for name in type(self).__slots__}  # type: ignore[attr-defined]  # a record
+    return (), {name: getattr(self, name) for name in vars(type(self))["__slots__"]}
 
 
 def constructor(closed: type[T], names: Sequence[str], *, keywords: bool = False) -> Callable[..., T]:
@@ -65,7 +65,7 @@ def constructor(closed: type[T], names: Sequence[str], *, keywords: bool = False
     """
     if not all(name.isidentifier() for name in names):
         raise TypeError(f"{closed.__name__}: expected names, got {', '.join(names)!a}")
-    slots = closed.__slots__  # type: ignore[attr-defined]  # its own, those of a base class come with the base
+    slots = vars(closed)["__slots__"]  # its own, those of a base class come with the base
     generic = {name: base for name, base in vars(closed).items() if name == "__orig_bases__"}
     open_ = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # as if no base class were frozen
     opened = type(f"Open{closed.__name__}", closed.__bases__, {"__slots__": slots, **open_, **generic})

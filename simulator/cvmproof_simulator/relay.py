@@ -8,10 +8,9 @@ import select
 import socket
 from contextlib import suppress
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
-if TYPE_CHECKING:
-    from OpenSSL import SSL  # loaded where it is used: nothing else in the simulator needs it
+from OpenSSL import SSL
 
 _RECORD: Final = 16 * 1024  # bytes, RFC 8446 section 5.1
 _PAUSE: Final = 0.02  # seconds
@@ -20,7 +19,7 @@ _PAUSE: Final = 0.02  # seconds
 class Relay:
     """Stands in front of the machine at `behind` while its context lasts, for one client after the other."""
 
-    def __init__(self, context: "SSL.Context", behind: tuple[str, int]) -> None:
+    def __init__(self, context: SSL.Context, behind: tuple[str, int]) -> None:
         """Take a TLS server's context, with the machine's key, and where the machine is."""
         self._context, self._behind = context, behind
         self._heard = bytearray()
@@ -50,8 +49,6 @@ class Relay:
         return bytes(self._heard)
 
     def _accept(self) -> None:
-        from OpenSSL import SSL  # noqa: PLC0415 -- nothing else in the simulator needs it
-
         while not self._stopping.is_set():
             with suppress(TimeoutError):
                 taken, _ = self._listening.accept()
@@ -60,8 +57,6 @@ class Relay:
 
     def _relay(self, taken: socket.socket, onwards: socket.socket) -> None:
         """Carry until either end is done, which raises SSL.Error."""
-        from OpenSSL import SSL  # noqa: PLC0415 -- nothing else in the simulator needs it
-
         for each in (taken, onwards):
             each.settimeout(0)
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -81,9 +76,7 @@ class Relay:
             if not said and not answered:
                 select.select([taken, onwards], [], [], _PAUSE)
 
-    def _shake_hands(self, connection: "SSL.Connection") -> None:
-        from OpenSSL import SSL  # noqa: PLC0415 -- nothing else in the simulator needs it
-
+    def _shake_hands(self, connection: SSL.Connection) -> None:
         while not self._stopping.is_set():
             try:
                 connection.do_handshake()
@@ -92,17 +85,13 @@ class Relay:
             else:
                 return
 
-    def _receive(self, connection: "SSL.Connection") -> bytes:
-        from OpenSSL import SSL  # noqa: PLC0415 -- nothing else in the simulator needs it
-
+    def _receive(self, connection: SSL.Connection) -> bytes:
         try:
             return connection.recv(_RECORD)
         except SSL.WantReadError:
             return b""
 
-    def _send(self, connection: "SSL.Connection", data: bytes) -> None:
-        from OpenSSL import SSL  # noqa: PLC0415 -- nothing else in the simulator needs it
-
+    def _send(self, connection: SSL.Connection, data: bytes) -> None:
         while data and not self._stopping.is_set():
             try:
                 data = data[connection.send(data) :]

@@ -144,7 +144,9 @@ def block_by_block(data: bytes) -> list[bytes] | None:
 
 def test_blocks_without_anything_between_them_are_cut_apart_at_once() -> None:
     for text in (ONE, LONG, CHAIN):
-        assert decoded(pem._texts_at_once(text, b"CERTIFICATE")) == block_by_block(text) != None  # noqa: E711 - read
+        found = decoded(pem._texts_at_once(text, b"CERTIFICATE"))
+        assert found
+        assert found == block_by_block(text)
 
 
 @pytest.mark.parametrize("text", [ONE, CHAIN], ids=["one", "a chain"])
