@@ -35,12 +35,18 @@ class Backing:
     signer: Signer | None
     tcb_info: SignedInfo[TcbInfo] | None
     qe_identity: SignedInfo[QeIdentity] | None
-    info: TcbInfo | None
-    """The TCB info, None where there is none that can be read."""
-    identity: QeIdentity | None
-    """The QE identity, None where there is none that can be read."""
     root_crls: Lists
     pck_crls: Lists
+
+    @property
+    def info(self) -> TcbInfo | None:
+        """The TCB info, None where there is none that can be read."""
+        return self.tcb_info.info if self.tcb_info else None
+
+    @property
+    def identity(self) -> QeIdentity | None:
+        """The QE identity, None where there is none that can be read."""
+        return self.qe_identity.info if self.qe_identity else None
 
 
 _new_backing = maker(Backing)
@@ -118,8 +124,6 @@ def _backing(
         signer=signer,
         tcb_info=tcb_info,
         qe_identity=qe_identity,
-        info=tcb_info.info if tcb_info else None,
-        identity=qe_identity.info if qe_identity else None,
         root_crls=root_crls,
         pck_crls=pck_crls,
     )

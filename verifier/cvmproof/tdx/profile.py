@@ -107,8 +107,11 @@ def is_signer(certificate: Certificate) -> bool:
 
 
 def _problem(certificate: Certificate, profile: Profile, constraints: tuple[BasicConstraints, ...]) -> str:
-    if not _is_usual(certificate, profile):
-        return _found_problem(certificate, profile, constraints)
+    shape = "" if _is_usual(certificate, profile) else _shape_problem(certificate, profile, constraints)
+    return shape or _key_problem(certificate)
+
+
+def _key_problem(certificate: Certificate) -> str:
     try:
         load_p256_key(certificate.spki)
     except Malformed as error:
@@ -129,14 +132,13 @@ def _is_usual(certificate: Certificate, profile: Profile) -> bool:
     )
 
 
-def _found_problem(certificate: Certificate, profile: Profile, constraints: tuple[BasicConstraints, ...]) -> str:
+def _shape_problem(certificate: Certificate, profile: Profile, constraints: tuple[BasicConstraints, ...]) -> str:
     names = name_of(certificate.subject), name_of(certificate.issuer)
     if names[0] != profile.subject or names[1] not in profile.issuers:
         return f"it is named {names[0]!r} by {names[1]!r}, not {profile.subject} by {' or '.join(profile.issuers)}"
     if certificate.version != _X509_V3 or certificate.signature_algorithm != ECDSA_SHA256:
         return "not X.509 version 3, signed with ECDSA and SHA-256"
     try:
-        load_p256_key(certificate.spki)
         found, usage = basic_constraints(certificate), usage_of(certificate)
     except Malformed as error:
         return str(error)

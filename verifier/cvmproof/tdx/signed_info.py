@@ -25,9 +25,13 @@ class SignedInfo(Generic[Info]):
     """One signed object: what it says or why it can't be read, and what is wrong with its signature."""
 
     signed: Signed
-    info: Info | None
-    unfit: Unfit | None
+    read: Info | Unfit
     signature_problem: str
+
+    @property
+    def info(self) -> Info | None:
+        """What it says, None where it can't be read."""
+        return None if isinstance(self.read, Unfit) else self.read
 
 
 def choose_tcb_info(
@@ -58,17 +62,18 @@ def examine_qe_identities(supplied: tuple[Signed, ...], spki: bytes | None) -> t
 @lru_cache(maxsize=256)
 def read_tcb_info_once(body: bytes) -> TcbInfo | Unfit:
     """Read TCB info, or say why it can't be read; its signature is another question."""
-    try:
-        return read_tcb_info(body)
-    except Malformed as error:
-        return Unfit(str(error), error.category)
+    return _read(read_tcb_info, body)
 
 
 @lru_cache(maxsize=256)
 def read_qe_identity_once(body: bytes) -> QeIdentity | Unfit:
     """Read a QE identity in the same way."""
+    return _read(read_qe_identity, body)
+
+
+def _read(reader: Callable[[bytes], Info], body: bytes) -> Info | Unfit:
     try:
-        return read_qe_identity(body)
+        return reader(body)
     except Malformed as error:
         return Unfit(str(error), error.category)
 
@@ -84,14 +89,8 @@ def _qe_identity(signed: Signed, spki: bytes | None) -> SignedInfo[QeIdentity]:
 
 
 def _examine(reader: Callable[[bytes], Info | Unfit], signed: Signed, spki: bytes | None) -> SignedInfo[Info]:
-    read = reader(signed.body)
-    unfit = read if isinstance(read, Unfit) else None
-    return SignedInfo(
-        signed=signed,
-        info=None if isinstance(read, Unfit) else read,
-        unfit=unfit,
-        signature_problem=signed_problem(signed, spki) if spki else "",
-    )
+    problem = signed_problem(signed, spki) if spki else ""
+    return SignedInfo(signed=signed, read=reader(signed.body), signature_problem=problem)
 
 
 def _suitability(one: SignedInfo[Info], now: datetime) -> tuple[bool, bool, int, float]:
