@@ -180,6 +180,30 @@ def test_not_a_byte_is_moved_once_the_lease_has_run_out(ends: Ends) -> None:
         ends.hear(1)
 
 
+@pytest.mark.parametrize("reading", ["_read_local", "_read_remote"])
+def test_what_is_said_as_the_lease_runs_out_is_not_passed_on(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    clocks = Clocks()
+    pipe = Pipe(ends.client, ends.there, clocks.lease(60))
+    read = getattr(pipe, reading)
+
+    def run_out_and_read() -> bool:
+        clocks.now += timedelta(seconds=60)
+        ends.here.sendall(b"late")
+        ends.agent.send(b"late", Deadline(PROMPT))
+        pipe._local_readable = pipe._remote_readable = True
+        return bool(read())
+
+    monkeypatch.setattr(pipe, reading, run_out_and_read)
+    pipe.start()
+    assert wait_for_the_end(pipe) == "the verdict has expired"
+    with pytest.raises(EndpointError, match="closed the connection"):
+        ends.hear(1)
+    with suppress(ConnectionResetError):  # what was not read of ours
+        assert ends.here.recv(1) == b""
+
+
 def test_a_lease_ends_by_itself(ends: Ends) -> None:
     pipe = ends.pipe(lease_for(0.2))
     assert wait_for_the_end(pipe) == "the verdict has expired"

@@ -120,9 +120,12 @@ class Pipe:
             self._bell.close()
 
     def _move(self) -> None:
-        """Move bytes until one end is over and what it said was passed on, or the lease runs out."""
+        """Move bytes until one end is over and what it said was passed on, or the lease runs out.
+
+        Written before read: the lease is looked at between the two, so that nothing said after its end gets through.
+        """
         while not self._is_over():
-            moved = self._read_remote() | self._write_local() | self._read_local() | self._write_remote()
+            moved = self._write_local() | self._write_remote() | self._read_remote() | self._read_local()
             if moved and self._farewell is not None:
                 self._begin_farewell()
             elif not moved and not self._is_over():
