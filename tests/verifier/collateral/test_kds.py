@@ -279,7 +279,7 @@ def test_ac_114_a_slow_body_ends_at_the_deadline(
     before = time.monotonic()
     with pytest.raises(CollateralError, match="could not be had") as caught:
         client.fetch([chain], now)
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 4
     assert caught.value.category is Category.UNAVAILABLE
 
 
@@ -359,7 +359,7 @@ def test_ac_114_a_wait_past_the_deadline_ends_the_fetch_at_once(
     before = time.monotonic()
     with pytest.raises(CollateralError, match="too many requests" if until is None else until) as caught:
         client.fetch([chain], now)
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 4
     assert caught.value.category is Category.UNAVAILABLE
     assert until is None or len(kds.requests) == 1
 

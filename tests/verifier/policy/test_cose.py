@@ -1,7 +1,6 @@
 """COSE_Sign1: what is one, whose signature counts, and that no other spelling, place or algorithm does."""
 
 import json
-import time
 from pathlib import Path
 
 import cbor2
@@ -261,13 +260,17 @@ def test_ac_106_trailing_bytes_and_cuts_are_refused() -> None:
         refused(GOOD[:size])
 
 
-def test_ac_106_sizes_are_bounded_before_anything_is_read() -> None:
+def test_ac_106_sizes_are_bounded() -> None:
     verify(signed_by_hand(header(), payload=bytes(LIMIT)))
     refused(signed_by_hand(header(), payload=bytes(LIMIT + 1)), "at most", Category.SIZE_LIMIT)
-    started = time.monotonic()
-    refused(b"\x9f" * (LIMIT + OVERHEAD_LIMIT + 1), "at most", Category.SIZE_LIMIT)
-    assert time.monotonic() - started < 0.1
     refused(signed_by_hand({**header(), 99: bytes(OVERHEAD_LIMIT)}), "at most", Category.SIZE_LIMIT)
+
+
+def test_ac_106_a_message_that_is_too_long_is_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_from = []
+    monkeypatch.setattr("cvmproof.policy.cose.CborReader", lambda data, *, what: read_from.append(what))
+    refused(b"\x9f" * (LIMIT + OVERHEAD_LIMIT + 1), "at most", Category.SIZE_LIMIT)
+    assert read_from == []
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
