@@ -136,16 +136,23 @@ def test_ac_117_what_is_refused_is_named_with_the_reason(
 
 
 @pytest.mark.parametrize(
-    ("issuer", "category"), [("ARK-Milan", Category.CHAIN), ("ARK-Genoa", Category.UNAVAILABLE), ("x", Category.CHAIN)]
+    ("issuer", "category", "why"),
+    [
+        ("ARK-Milan", Category.CHAIN, "Milan imported revocation list: "),
+        ("ARK-Genoa", Category.UNAVAILABLE, "Genoa VCEK certificate chain: not in the store"),
+        ("x", Category.CHAIN, "revocation list: expected a root of AMD's, or an authority of Intel's, as its issuer"),
+    ],
 )
 def test_ac_117_a_forged_list_is_refused(
-    issuer: str, category: Category, bundle: Path, filled: CollateralStore, ca: AmdCa, now: datetime
+    issuer: str, category: Category, why: str, bundle: Path, filled: CollateralStore, ca: AmdCa, now: datetime
 ) -> None:
     forged = ca.crl(now, issuer=issuer, signed_by=checked_in_keys(ProductLine.GENOA).ark)
     (bundle / "list.crl").write_bytes(forged)
     imported = filled.import_(bundle, now)
     assert imported.taken == ()
-    assert [refused.category for refused in imported.refused] == [category]
+    [refused] = imported.refused
+    assert refused.category is category
+    assert refused.reason.startswith(why)
 
 
 def test_a_list_older_than_the_stored_is_refused(

@@ -1,4 +1,5 @@
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -92,6 +93,16 @@ def test_a_pccs_address_may_end_as_it_is_usually_written(ending: str) -> None:
     assert read_pccs(f"https://pccs.example:8081{ending}", TrustRoots.production()).url == "https://pccs.example:8081"
     below = read_pccs(f"https://x.example/intel{ending}", TrustRoots.production())
     assert below.url == "https://x.example/intel"
+
+
+@pytest.mark.parametrize(("read", "service"), [(read_endpoint, "KDS"), (read_pccs, "PCCS")])
+def test_ac_113_whoever_writes_plain_http_is_told_where_it_may_be(
+    read: Callable[[str, TrustRoots], object], service: str
+) -> None:
+    with pytest.raises(EndpointError) as caught:
+        read("http://10.0.0.1", TrustRoots.simulated())
+    assert caught.value.args[0] == f"{service} address: expected https, got 'http'"
+    assert caught.value.hint == f"plain http is for a fake {service} on a loopback address with simulated trust only"
 
 
 def test_ac_113_every_address_of_services_is_looked_at() -> None:

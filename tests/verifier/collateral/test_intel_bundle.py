@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
-from cvmproof.collateral.bundle import Imported
+from cvmproof.collateral.bundle import Imported, Taken
 from cvmproof.collateral.intel_keys import (
     Authority,
     EvaluationNumbersKey,
@@ -93,8 +94,12 @@ def test_a_list_whose_authority_is_not_there_is_said_to_be_unverified(
     bundle: Path, store: CollateralStore, knowledge: Knowledge, now: datetime
 ) -> None:
     imported = store.import_(written(bundle, few(knowledge)), now, as_bundle=True)
-    assert {one.key for one in imported.taken if not one.verified} == {IntelCrlKey(authority=Authority.PLATFORM)}
-    assert IntelCrlKey(authority=Authority.PLATFORM) not in {one.key for one in store.show(now)}
+    key = IntelCrlKey(authority=Authority.PLATFORM)
+    unverified = [one for one in imported.taken if not one.verified]
+    assert unverified == [Taken(source=bundle / "pck.crl", key=key, verified=False)]
+    digest = sha256(knowledge.pck_crl).hexdigest()
+    assert [path.name for path in store.loose()] == [f"intel-platform-{digest[:16]}.crl"]
+    assert key not in {one.key for one in store.show(now)}
 
 
 def test_ac_117_it_does_not_enter_the_store_itself(

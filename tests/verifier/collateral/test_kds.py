@@ -609,6 +609,28 @@ def test_an_intermediate_issued_anew_is_noticed(
     assert store.load([key], now).certificates == (second.vek(),)
 
 
+@pytest.mark.parametrize(
+    ("age", "asked"),
+    [
+        (timedelta(0), 1),
+        (timedelta(hours=1) - timedelta(seconds=1), 1),
+        (timedelta(hours=1), 2),
+        (timedelta(seconds=-1), 2),  # somebody set the clock back
+    ],
+)
+def test_a_chain_of_the_last_hour_is_not_what_makes_a_signature_fail(
+    age: timedelta, asked: int, client: KdsClient, kds: FakeKds, psp: SoftwarePsp, vcek: VcekKey, now: datetime
+) -> None:
+    client.fetch([vcek], now)
+    other = replace(psp, chip_secret=b"other")
+    kds.register(other)
+    key = VcekKey(product=psp.product, hwid=other.chip_id, tcb=other.reported_tcb)
+    kds.misbehave(fake.flipped(-1), path=key.url_path)
+    with pytest.raises(CollateralError, match="expected a signature"):
+        client.fetch([key], now + age)
+    assert Counter(kds.requests)[vcek.chain.url_path] == asked
+
+
 def test_ac_117_many_threads_want_one_object_and_it_is_asked_for_once(
     store: CollateralStore, kds: FakeKds, chain: ChainKey, crl: CrlKey, now: datetime
 ) -> None:

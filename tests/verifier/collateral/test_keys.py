@@ -46,6 +46,14 @@ def test_chains_and_lists_are_asked_for_by_kind(key: ChainKey | CrlKey, expected
     assert key.url_path == expected
 
 
+def test_each_is_called_by_what_it_is() -> None:
+    assert str(ChainKey(product=ProductLine.GENOA, kind=KeyKind.VLEK)) == "Genoa VLEK certificate chain"
+    assert str(CrlKey(product=ProductLine.GENOA, kind=KeyKind.VCEK)) == "Genoa VCEK revocation list"
+    assert str(CrlKey(product=ProductLine.GENOA, kind=None)) == "Genoa imported revocation list"
+    vcek = VcekKey(product=ProductLine.MILAN, hwid=HWID, tcb=TCB)
+    assert str(vcek) == f"VCEK of Milan chip 0001020304050607 at {TCB}"
+
+
 def test_a_list_of_no_kind_has_no_url() -> None:
     with pytest.raises(Malformed, match="no kind"):
         _ = CrlKey(product=ProductLine.MILAN, kind=None).url_path

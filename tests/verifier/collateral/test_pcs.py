@@ -250,6 +250,7 @@ def test_ac_054_a_bad_issuer_chain_keeps_everything_out(
     with pytest.raises(CollateralError) as caught:
         intel.fetch([tcb_info], now)
     assert caught.value.category is category
+    assert str(caught.value).startswith((f"{tcb_info}: ", f"{tcb_info.chain}: ", "Intel SGX "))
     assert store.show(now) == ()
 
 
@@ -369,6 +370,20 @@ def test_ac_114_while_the_service_wants_to_be_left_alone_nothing_is_asked(
             intel.fetch(intels, now)
         assert caught.value.category is Category.UNAVAILABLE
     assert len(pcs.requests) == 1
+
+
+def test_a_long_pause_ends_after_an_hour(
+    store: CollateralStore, pcs: FakePcs, tcb_info: TcbInfoKey, now: datetime
+) -> None:
+    clock = [1000.0]
+    intel = PcsClient(store, pcs.url, limits=QUICK, monotonic=lambda: clock[0])
+    pcs.misbehave(fake.status(429, retry_after=1_000_000_000), times=1)
+    for passed, why in ((0, "2058"), (3590, "asked to wait")):
+        clock[0] += passed
+        with pytest.raises(CollateralError, match=why):
+            intel.fetch([tcb_info], now)
+    clock[0] += 11
+    assert intel.fetch([tcb_info], now)[0].outcome is Outcome.FETCHED
 
 
 def test_what_is_not_there_is_not_asked_for_again_for_some_minutes(

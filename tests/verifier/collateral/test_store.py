@@ -49,7 +49,7 @@ def test_a_folder_that_is_not_there_has_nothing(store: CollateralStore, chain: C
 def test_the_default_store_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
     store = CollateralStore.default(TrustRoots.production())
-    assert store.folder == tmp_path / "cvmproof" / "collateral"
+    assert (store.folder, store.trust.name) == (tmp_path / "cvmproof" / "collateral", "production")
 
 
 @pytest.mark.parametrize("product", ProductLine)
@@ -299,7 +299,8 @@ def test_ac_117_another_or_a_forged_vcek_does_not_enter(
     vcek: VcekKey,
     now: datetime,
 ) -> None:
-    refuse(filled, vcek, forge(psp), now, category, why)
+    message = refuse(filled, vcek, forge(psp), now, category, why)
+    assert message.startswith(f"{vcek}: ")
 
 
 def test_nothing_enters_without_the_chain_above_it(
@@ -309,12 +310,13 @@ def test_nothing_enters_without_the_chain_above_it(
     refuse(store, vcek, psp.vek(), now, Category.UNAVAILABLE, "not in the store")
 
 
-def refuse(store: CollateralStore, key: Wanted, data: bytes, now: datetime, category: Category, why: str) -> None:
+def refuse(store: CollateralStore, key: Wanted, data: bytes, now: datetime, category: Category, why: str) -> str:
     before = store.load((key,), now)
     with pytest.raises(CollateralError, match=why) as caught:
         store.put(key, data, now)
     assert caught.value.category is category
     assert store.load((key,), now) == before
+    return str(caught.value)
 
 
 # What lies on the disk is not believed
@@ -397,7 +399,28 @@ def test_current_lists_come_first(filled: CollateralStore, ca: AmdCa, crl: CrlKe
     filled.put(imported, ca.crl(now), now)
     later = now - timedelta(days=10) + YEARS + timedelta(seconds=1)
     assert [one.kind for one in filled.load((crl,), now).crls] == [KeyKind.VCEK, None]
+    assert [one.kind for one in filled.load((crl,), later - timedelta(seconds=1)).crls] == [KeyKind.VCEK, None]
     assert [one.kind for one in filled.load((crl,), later).crls] == [None, KeyKind.VCEK]
+
+
+def test_a_list_is_current_from_its_very_issue(filled: CollateralStore, ca: AmdCa, crl: CrlKey, now: datetime) -> None:
+    imported = CrlKey(product=ProductLine.MILAN, kind=None)
+    filled.put(imported, ca.crl(now - timedelta(days=5)), now)
+    filled.put(crl, ca.crl(now), now)
+    assert [one.kind for one in filled.load((crl,), now).crls] == [KeyKind.VCEK, None]
+    assert [one.kind for one in filled.load((crl,), now - timedelta(seconds=1)).crls] == [None, KeyKind.VCEK]
+
+
+def test_a_list_that_can_not_be_read_comes_last(filled: CollateralStore, ca: AmdCa, crl: CrlKey, now: datetime) -> None:
+    filled.put(CrlKey(product=ProductLine.MILAN, kind=None), ca.crl(now), now)
+    filled.path(crl).write_bytes(b"no list")
+    assert [one.kind for one in filled.load((crl,), now).crls] == [None, KeyKind.VCEK]
+
+
+def test_what_lies_loose_is_listed(filled: CollateralStore) -> None:
+    assert filled.loose() == ()
+    (filled.folder / "ask.pem").touch()
+    assert filled.loose() == (filled.folder / "ask.pem",)
 
 
 # Several at once

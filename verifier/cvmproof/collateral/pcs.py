@@ -69,7 +69,7 @@ class PcsClient(ServiceClient[IntelKey]):
 
     def _put_certificates(self, key: IntelKey, answer: "Downloaded", session: Session) -> None:
         """Keep the certificates that came along; without any, those that are stored have to do."""
-        header = "" if isinstance(key, IntelCertificatesKey) else answer.headers.get(key.chain_header.lower(), "")
+        header = None if isinstance(key, IntelCertificatesKey) else answer.headers.get(key.chain_header)
         if not header or key.chain.authority is Authority.ROOT:
             return
         with self._store.lock(key.chain, session.remaining()):
@@ -82,6 +82,6 @@ def read_chain_header(value: str) -> bytes:
     Raises Malformed for anything but ASCII behind it.
     """
     try:
-        return unquote(value, errors="strict").encode("ascii")
+        return unquote(value).encode("ascii")
     except UnicodeError as error:
         raise Malformed(f"issuer chain: expected percent-encoded PEM: {error}") from error

@@ -20,7 +20,7 @@ the highest evaluation number that holds.
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from itertools import islice
@@ -346,4 +346,4 @@ def _is_current(der: bytes, now: datetime) -> bool:
         found = read_crl(der)
     except Malformed:
         return False
-    return found.next_update is not None and found.this_update <= now.astimezone(UTC) <= found.next_update
+    return found.next_update is not None and found.this_update <= now <= found.next_update
