@@ -53,8 +53,9 @@ class GuestListener:
         head = RequestHead.parse(first + read(connection, RequestHead.layout_size - 1))
         kind = _require(head)
         reply = self._answers.answer(kind, read(connection, head.size))
-        connection.sendall(build_answer(head, reply))
-        self._answered[kind] = self.answered(kind) + 1
+        answer = build_answer(head, reply)
+        self._answered[kind] = self.answered(kind) + 1  # before it leaves, so that whoever has it finds it counted
+        connection.sendall(answer)
 
 
 def build_answer(head: RequestHead, reply: Reply) -> bytes:
