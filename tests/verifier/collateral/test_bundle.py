@@ -60,6 +60,16 @@ def test_a_store_is_a_bundle(
     assert other.load(wanted, now) == filled.load(wanted, now)
 
 
+def test_a_store_of_vlek_collateral_is_a_bundle(
+    store: CollateralStore, ca: AmdCa, tmp_path: Path, now: datetime
+) -> None:
+    chain, crl = (kind(product=ProductLine.MILAN, kind=KeyKind.VLEK) for kind in (ChainKey, CrlKey))
+    store.put(chain, write_pem(ca.asvk) + write_pem(ca.ark), now)
+    store.put(crl, ca.crl(now), now)
+    other = CollateralStore(folder=tmp_path / "other", trust=TrustRoots.simulated())
+    assert {taken.key for taken in other.import_(store.folder, now).taken} == {chain, crl}
+
+
 def test_single_files_are_taken_under_a_chain_that_is_there(
     tmp_path: Path, filled: CollateralStore, ca: AmdCa, now: datetime
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cvmproof.collateral import bundle as bundles
 from cvmproof.collateral.bundle import Imported, Taken
 from cvmproof.collateral.intel_keys import (
     Authority,
@@ -163,6 +164,20 @@ def test_a_store_is_a_bundle_and_keeps_its_channels(
     other = CollateralStore(folder=tmp_path / "other", trust=TrustRoots.simulated())
     assert other.import_(intel_store.folder, now).refused == ()
     assert {one.key for one in other.show(now)} == {one.key for one in intel_store.show(now)}
+
+
+def test_ac_106_a_store_of_too_many_platforms_is_refused(
+    store: CollateralStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    monkeypatch.setattr(bundles, "MAXIMUM_FILES", 3)
+    folder = tmp_path / "simulated" / "intel" / "tcb"
+    for number in range(3):
+        (folder / str(number)).mkdir(parents=True)
+    assert store.import_(tmp_path, now) == Imported(taken=(), refused=())
+    (folder / "one more").mkdir()
+    with pytest.raises(CollateralError, match="expected at most 3 folders of TCB info, got more") as caught:
+        store.import_(tmp_path, now)
+    assert caught.value.category is Category.SIZE_LIMIT
 
 
 def test_of_several_issues_the_newest_stays(

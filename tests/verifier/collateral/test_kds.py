@@ -430,11 +430,44 @@ def test_retries_count_against_the_budget(
     assert len(kds.requests) == 3
 
 
+@pytest.mark.parametrize(("status", "requests"), [(429, 1), (500, 4)])
+def test_too_many_requests_have_a_wait_of_their_own(
+    status: int, requests: int, client_with: ClientWith, kds: FakeKds, chain: ChainKey, now: datetime
+) -> None:
+    kds.misbehave(fake.status(status))
+    with pytest.raises(CollateralError):
+        client_with(replace(QUICK, limited_wait=60.0)).fetch([chain], now)
+    assert len(kds.requests) == requests
+
+
+@pytest.mark.parametrize(("status", "retry_after", "requests"), [(429, None, 4), (500, None, 1), (429, 5, 1)])
+def test_a_wait_up_to_the_deadline_itself_is_too_long(
+    status: int, retry_after: int | None, requests: int, store: CollateralStore, kds: FakeKds, chain: ChainKey,
+    now: datetime,
+) -> None:  # fmt: skip
+    kds.misbehave(fake.status(status, retry_after=retry_after))
+    limits = replace(QUICK, deadline=5.0, first_wait=5.0)
+    with pytest.raises(CollateralError):
+        KdsClient(store, kds.url, limits=limits, monotonic=lambda: 1000.0).fetch([chain], now)
+    assert len(kds.requests) == requests
+
+
 def test_all_that_failed_is_said(client: KdsClient, kds: FakeKds, wanted: tuple[AmdKey, ...], now: datetime) -> None:
     kds.misbehave(fake.status(403), path="/crl")
     kds.misbehave(fake.status(404), path="blSPL")
-    with pytest.raises(CollateralError, match=r"/crl: expected 200, got 403; .*404"):
+    with pytest.raises(CollateralError, match=r"/crl: expected 200, got 403; .*404") as caught:
         client.fetch(wanted, now)
+    assert str(caught.value.__cause__).endswith("/crl: expected 200, got 403")
+
+
+def test_of_all_that_failed_the_first_says_what_to_do(
+    client: KdsClient, kds: FakeKds, wanted: tuple[AmdKey, ...], ca: AmdCa, now: datetime
+) -> None:
+    kds.misbehave(fake.body(ca.crl(now - timedelta(days=3000))), path="/crl")
+    kds.misbehave(fake.status(404), path="blSPL")
+    with pytest.raises(CollateralError, match=r"got one that ended .*404") as caught:
+        client.fetch(wanted, now)
+    assert (caught.value.category, "cvmproof collateral import --out" in caught.value.hint) == (Category.EXPIRED, True)
 
 
 def test_what_depends_on_a_chain_that_failed_is_not_tried(
@@ -567,10 +600,13 @@ def test_ac_117_a_wrong_certificate_does_not_enter(
     vcek: VcekKey,
     now: datetime,
 ) -> None:
+    client.fetch([vcek.chain], now - timedelta(days=1))
     kds.misbehave(fake.body(make()), path=vcek.url_path)
     with pytest.raises(CollateralError, match="VCEK of Milan chip") as caught:
         client.fetch([vcek], now)
     assert caught.value.category is category
+    # Another key under the intermediate's name would explain a signature that fails, and nothing else.
+    assert Counter(kds.requests)[vcek.chain.url_path] == (2 if category is Category.SIGNATURE else 1)
     assert store.load([vcek], now).certificates == ()
 
 

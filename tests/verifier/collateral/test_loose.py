@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +9,15 @@ from hypothesis import strategies as st
 from cvmproof.collateral import loose
 from cvmproof.collateral.collateral import Crl
 from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted
-from cvmproof.collateral.loose import MAXIMUM_FILES, identify, load_loose, loose_files
+from cvmproof.collateral.loose import (
+    MAXIMUM_FILES,
+    MAXIMUM_SIZE,
+    Objects,
+    identify,
+    load_loose,
+    loose_files,
+    read_objects,
+)
 from cvmproof.collateral.store import CollateralStore
 from cvmproof_formats.errors import Category, CollateralError
 from cvmproof_formats.pem import write_pem
@@ -98,6 +107,29 @@ def test_what_is_neither_is_passed_over(data: bytes, tmp_path: Path, wanted: tup
     (tmp_path / "file.der").write_bytes(data)
     loaded = load_loose(tmp_path, wanted)
     assert (loaded.certificates, loaded.crls) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"hello", r"neither a certificate \(PEM .*\) nor a revocation list \(DER .*\)"),
+        (b"{}", "signed JSON: expected tcbInfo, enclaveIdentity, .*"),
+        (b"{" + bytes(MAXIMUM_SIZE), "expected at most 65536 bytes, got more"),
+    ],
+)
+def test_what_is_neither_is_said_to_be_so(data: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(data)
+    assert re.fullmatch(why, read_objects(tmp_path / "file").reason)
+
+
+def test_a_file_may_be_as_long_as_that(tmp_path: Path, psp: SoftwarePsp) -> None:
+    pem = write_pem(psp.vek())
+    (tmp_path / "file").write_bytes(pem + b"\n" * (MAXIMUM_SIZE - len(pem)))
+    assert read_objects(tmp_path / "file") == Objects(certificates=(psp.vek(),))
+
+
+def test_a_file_that_goes_away_is_no_object(tmp_path: Path) -> None:
+    assert read_objects(tmp_path / "gone") == Objects(reason="it is no longer there")
 
 
 def test_a_folder_of_too_many_files_is_refused(tmp_path: Path) -> None:

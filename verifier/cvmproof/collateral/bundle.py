@@ -72,9 +72,7 @@ class Imported:
     refused: tuple[Refused, ...]
 
 
-def import_bundle(
-    store: "CollateralStore", sources: Iterable[Path], now: datetime, *, as_bundle: bool = False
-) -> Imported:
+def import_bundle(store: "CollateralStore", sources: Iterable[Path], now: datetime, *, as_bundle: bool) -> Imported:
     """Take over what the sources contain: the vendors' own files in any usual form, folders of such, other stores.
 
     `as_bundle`: the store is to be a bundle. It may be about another time, so that no date is held against `now`; and
@@ -190,8 +188,16 @@ def _files(source: Path, trust_name: str) -> tuple[Path, ...]:
         amd = source / trust_name / "amd" / product.value
         folders += [amd, amd / "vcek", amd / "vlek"]
     intel = source / trust_name / "intel"
-    folders += [intel, intel / "qe", *sorted(islice((intel / "tcb").glob("[!.]*"), MAXIMUM_FILES))]
+    folders += [intel, intel / "qe", *_tcb_folders(intel / "tcb")]
     return tuple(path for folder in folders for path in loose_files(folder))
+
+
+def _tcb_folders(folder: Path) -> list[Path]:
+    found = sorted(islice(folder.glob("[!.]*"), MAXIMUM_FILES + 1))
+    if len(found) > MAXIMUM_FILES:
+        message = f"collateral folder {folder}: expected at most {MAXIMUM_FILES} folders of TCB info, got more"
+        raise CollateralError(message, category=Category.SIZE_LIMIT)
+    return found
 
 
 def _kind_of(path: Path) -> KeyKind | None:

@@ -46,7 +46,6 @@ class KdsClient(ServiceClient[AmdKey]):
 
     def _replace(self, key: AmdKey, session: Session) -> None:
         self._store.expect_not_absent(key, session.now)
-        self._store.expect_chain(key)
         data = self._get(key, session).body
         try:
             self._store.put(key, data, session.now)

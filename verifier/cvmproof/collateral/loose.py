@@ -70,7 +70,9 @@ def _entries(folder: Path) -> Iterator[Path]:
 def read_objects(path: Path) -> Objects:
     """Tell what one file holds. What calls itself a revocation list is given out even if it cannot be read as one."""
     content = read_bounded(path, MAXIMUM_SIZE)
-    data = b"" if content is None else content.data
+    if content is None:
+        return Objects(reason="it is no longer there")
+    data = content.data
     found = _too_large() if len(data) > MAXIMUM_SIZE else identify(data)
     if found.reason and (path.suffix.lower() == ".crl" or CRL_LABEL.encode() in data[:64]):
         return Objects(crls=(data,), reason=found.reason)

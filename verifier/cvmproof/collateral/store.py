@@ -190,13 +190,6 @@ class CollateralStore:
             raise CollateralError(f"{key}: not in the store", hint="cvmproof collateral fetch, or import")
         return _admitted(key, content.data, self.trust)
 
-    def expect_chain(self, key: Wanted) -> None:
-        """Raise CollateralError if what would be stored under a key could not be verified."""
-        if isinstance(key, CrlKey):
-            self.ark(key)
-        elif isinstance(key, VcekKey):
-            self.chain(key.chain)
-
     def keys(self) -> tuple[Wanted, ...]:
         """Name what lies in this trust set's folders, good or bad; other files there have no name."""
         found = (self._key_at(path) for path in self._candidates())
