@@ -18,18 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 STAGE = ROOT / "build" / "mutants"
 FOLDERS = ("formats", "policies", "protos", "simulator", "verifier")
 
-# What a verdict rests on, and what Intel's collateral goes through before it is kept. Not tables, which are made at
+# What a verdict rests on, and all of collateral: fetched, taken over, admitted, kept. Not tables, which are made at
 # import, before a mutant is switched on; the tests over every check id hold those (questions.py, answering.py).
 MUTATED = (
     "src/cvmproof/appraisal.py",
     "src/cvmproof/appraise.py",
     "src/cvmproof/check.py",
-    "src/cvmproof/collateral/intel_admission.py",
-    "src/cvmproof/collateral/intel_keys.py",
-    "src/cvmproof/collateral/signed.py",
-    "src/cvmproof/collateral/spelled.py",
-    "src/cvmproof/collateral/standing.py",
-    "src/cvmproof/collateral/wanting.py",
+    "src/cvmproof/collateral/*.py",
     "src/cvmproof/freshness.py",
     "src/cvmproof/high_water.py",
     "src/cvmproof/report_data/*answers.py",
@@ -56,16 +51,9 @@ MUTATED = (
     "src/cvmproof/trust.py",
 )
 # Tests that exercise it, less those of what is remembered (AC-91), since the staged code remembers nothing (see
-# `bare`); the others are about files, sockets and processes, or sweeps over parsers and everything that is recorded.
+# `bare`); the others are about channels, processes and commands, or sweeps over parsers and all that is recorded.
 TESTS = (
-    "tests/verifier/collateral/test_bundle.py",
-    "tests/verifier/collateral/test_intel_admission.py",
-    "tests/verifier/collateral/test_intel_keys.py",
-    "tests/verifier/collateral/test_intel_store.py",
-    "tests/verifier/collateral/test_signed.py",
-    "tests/verifier/collateral/test_spelled.py",
-    "tests/verifier/collateral/test_standing.py",
-    "tests/verifier/collateral/test_wanting.py",
+    "tests/verifier/collateral",
     "tests/verifier/report_data",
     "tests/verifier/snp",
     "tests/verifier/tdx",

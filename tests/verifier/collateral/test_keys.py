@@ -116,7 +116,8 @@ def test_ac_116_a_kind_that_is_text_is_malformed(kind: type) -> None:
 
 @pytest.mark.parametrize("hwid", [b"", bytes(63), bytes(65), bytes(8), b"../" * 3_000, "../" * 20, None])
 def test_ac_116_a_hardware_id_of_another_length_or_type_is_malformed(hwid: object) -> None:
-    with pytest.raises(Malformed, match="hardware id of a Milan chip: expected 64 bytes") as caught:
+    got = f"{len(hwid)} bytes" if isinstance(hwid, bytes) else type(hwid).__name__
+    with pytest.raises(Malformed, match=f"hardware id of a Milan chip: expected 64 bytes, got {got}") as caught:
         VcekKey(product=ProductLine.MILAN, hwid=hwid, tcb=TCB)  # type: ignore[arg-type]  # wrong types are the point
     assert caught.value.category is Category.MALFORMED
 

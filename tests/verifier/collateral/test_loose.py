@@ -87,7 +87,9 @@ def test_a_bad_list_is_not_absent(tmp_path: Path, wanted: tuple[Wanted, ...], ca
     (tmp_path / "1.CRL").write_bytes(cut)
     (tmp_path / "2.pem").write_bytes(text)
     (tmp_path / "3.crl").write_bytes(ca.crl(now) + bytes(100_000))
-    assert [len(crl.der) for crl in load_loose(tmp_path, wanted).crls] == [len(cut), len(text), 64 * 1024 + 1]
+    loaded = load_loose(tmp_path, wanted)
+    assert [len(crl.der) for crl in loaded.crls] == [len(cut), len(text), 64 * 1024 + 1]
+    assert loaded.intel_crls == ()
 
 
 def test_a_leaf_outside_amds_profile_is_left_out(tmp_path: Path, wanted: tuple[Wanted, ...], psp: SoftwarePsp) -> None:

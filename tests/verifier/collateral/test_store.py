@@ -151,7 +151,7 @@ ChainForger = Callable[[AmdCa], bytes]
         (lambda ca: pem(ca.ask), Category.CHAIN, "expected 2 certificates, got 1"),
         (lambda ca: pem(ca.ark, ca.ask), Category.CHAIN, "pinned"),
         (lambda ca: pem(ca.ask, ca.ark, ca.ark), Category.CHAIN, "expected 2 certificates, got 3"),
-        (lambda ca: pem(ca.asvk, ca.ark), Category.CHAIN, "intermediate first"),
+        (lambda ca: pem(ca.asvk, ca.ark), Category.CHAIN, "chain: expected this chain's intermediate first, got a"),
         (lambda ca: pem(ca.ark, ca.ark), Category.CHAIN, "intermediate first"),
         (lambda ca: pem(AmdCa(ProductLine.GENOA).ask, ca.ark), Category.CHAIN, "intermediate first"),
         (lambda ca: pem(ca.with_ask(ca=False).ask, ca.ark), Category.CHAIN, "not a CA"),
@@ -167,6 +167,7 @@ ChainForger = Callable[[AmdCa], bytes]
             "signature",
         ),
         (lambda ca: pem(ca.ask, ca.with_ark(common_name="ARK-Genoa").ark), Category.CHAIN, "ARK-Milan"),
+        (lambda ca: pem(ca.ask, ca.with_ark(ca=False).ark), Category.CHAIN, "not a CA"),
         (lambda ca: pem(ca.ask, ca.ark)[:-40], Category.MALFORMED, "PEM"),
         (lambda ca: b"text\n" + pem(ca.ask, ca.ark), Category.MALFORMED, "PEM"),
     ],
@@ -180,7 +181,8 @@ def test_ac_117_a_forged_chain_does_not_enter(
     chain: ChainKey,
     now: datetime,
 ) -> None:
-    refuse(store, chain, forge(ca), now, category, why)
+    message = refuse(store, chain, forge(ca), now, category, why)
+    assert message.startswith((f"{chain}: ", "Milan root: "))
 
 
 @pytest.mark.parametrize("years", [-10, 30])
@@ -233,6 +235,11 @@ def test_ac_117_a_forged_stale_or_older_list_does_not_enter(
     now: datetime,
 ) -> None:
     refuse(filled, crl, forge(ca, now), now, category, why)
+
+
+def test_a_list_enters_up_to_its_last_second(filled: CollateralStore, ca: AmdCa, crl: CrlKey, now: datetime) -> None:
+    filled.put(crl, ca.crl(now), now + YEARS)
+    refuse(filled, crl, ca.crl(now), now + YEARS + timedelta(seconds=1), Category.EXPIRED, "ended")
 
 
 def test_a_list_of_a_root_that_may_not_sign_lists_does_not_enter(
@@ -306,8 +313,16 @@ def test_ac_117_another_or_a_forged_vcek_does_not_enter(
 def test_nothing_enters_without_the_chain_above_it(
     store: CollateralStore, ca: AmdCa, psp: SoftwarePsp, crl: CrlKey, vcek: VcekKey, now: datetime
 ) -> None:
-    refuse(store, crl, ca.crl(now), now, Category.UNAVAILABLE, "not in the store")
-    refuse(store, vcek, psp.vek(), now, Category.UNAVAILABLE, "not in the store")
+    vlek_crl = CrlKey(product=ProductLine.MILAN, kind=KeyKind.VLEK)
+    for key, data, kind in ((crl, ca.crl(now), "VCEK"), (vlek_crl, ca.crl(now), "VLEK"), (vcek, psp.vek(), "VCEK")):
+        refuse(store, key, data, now, Category.UNAVAILABLE, f"^Milan {kind} certificate chain: not in the store")
+    with pytest.raises(CollateralError) as caught:
+        store.chain(vcek.chain)
+    assert caught.value.hint == "cvmproof collateral fetch, or import"
+
+
+def test_a_list_enters_under_the_other_kinds_chain(filled: CollateralStore, ca: AmdCa, now: datetime) -> None:
+    filled.put(CrlKey(product=ProductLine.MILAN, kind=KeyKind.VLEK), ca.crl(now), now)
 
 
 def refuse(store: CollateralStore, key: Wanted, data: bytes, now: datetime, category: Category, why: str) -> str:

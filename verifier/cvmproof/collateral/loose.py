@@ -152,7 +152,7 @@ def _lists(objects: Iterable[Objects], wanted: frozenset[Wanted]) -> tuple[tuple
     intel = {name for name, authority in AUTHORITY_NAMES.items() if authority in authorities}
     named = [(der, None if one.reason else _issuer(der)) for one in objects for der in one.crls]
     return (
-        tuple(der for der, name in named if name in amd or (name is None and (amd or not intel))),
+        tuple(der for der, name in named if name in amd or (name is None and amd)),
         tuple(der for der, name in named if name in intel or (name is None and intel)),
     )
 

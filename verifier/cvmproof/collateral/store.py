@@ -37,7 +37,7 @@ from cvmproof.collateral.intel_keys import (
     QeIdentityKey,
     TcbInfoKey,
 )
-from cvmproof.collateral.keys import ChainKey, CrlKey, VcekKey, Wanted, key_at
+from cvmproof.collateral.keys import ChainKey, CrlKey, Wanted, key_at
 from cvmproof.collateral.loose import load_loose, loose_files
 from cvmproof.collateral.standing import Standing, standing_of
 from cvmproof.trust import TrustRoots
@@ -175,20 +175,14 @@ class CollateralStore:
 
         Raises CollateralError as `admit_chain` does; UNAVAILABLE if there is none.
         """
-        content = self._content(key)
-        if content is None:
-            raise CollateralError(f"{key}: not in the store", hint="cvmproof collateral fetch, or import")
-        return admit_chain(key, content.data, self.trust)
+        return admit_chain(key, self._stored(key), self.trust)
 
     def intel_certificates(self, key: IntelCertificatesKey) -> tuple[Certificate, ...]:
         """Read and verify the stored certificates of an authority, whatever their dates.
 
         Raises CollateralError as `admit_certificates` does; UNAVAILABLE if there is none.
         """
-        content = self._content(key)
-        if content is None:
-            raise CollateralError(f"{key}: not in the store", hint="cvmproof collateral fetch, or import")
-        return _admitted(key, content.data, self.trust)
+        return _admitted(key, self._stored(key), self.trust)
 
     def keys(self) -> tuple[Wanted, ...]:
         """Name what lies in this trust set's folders, good or bad; other files there have no name."""
@@ -226,6 +220,12 @@ class CollateralStore:
     def _content(self, key: Wanted) -> FileContent | None:
         return read_bounded(self.path(key), key.size_limit)
 
+    def _stored(self, key: Wanted) -> bytes:
+        content = self._content(key)
+        if content is None:
+            raise CollateralError(f"{key}: not in the store", hint="cvmproof collateral fetch, or import")
+        return content.data
+
     def _read(self, key: Wanted) -> Collateral:
         if isinstance(key, TcbInfoKey | QeIdentityKey):
             contents = (self._content(issue) for issue in self._issues(key))
@@ -239,7 +239,7 @@ class CollateralStore:
             return Collateral(crls=(Crl(der=content.data, kind=key.kind),))
         if isinstance(key, IntelCrlKey):
             return Collateral(intel_crls=(content.data,))
-        return Collateral(certificates=_certificates(key, content.data))
+        return Collateral(certificates=_certificates(content.data))
 
     def _issues(self, key: TcbInfoKey | QeIdentityKey) -> tuple[Wanted, ...]:
         """Name every stored issue of TCB info or QE identity, the one asked for first."""
@@ -305,13 +305,11 @@ def _admitted(key: IntelCertificatesKey, pem: bytes, trust: TrustRoots) -> tuple
     return tuple(admit_certificates(key, pem, trust))
 
 
-def _certificates(key: ChainKey | VcekKey | IntelCertificatesKey, data: bytes) -> tuple[bytes, ...]:
-    if isinstance(key, VcekKey):
-        return (data,)
+def _certificates(data: bytes) -> tuple[bytes, ...]:
     try:
         return read_pem(data)
     except Malformed:
-        return (data,)  # not absent: for the appraisal to see
+        return (data,)  # one in DER; or none, which is not absent: for the appraisal to see
 
 
 def _expect_begun(key: Wanted, standing: Standing, now: datetime) -> None:
