@@ -49,6 +49,16 @@ def test_files_and_new_folders_are_private(tmp_path: Path) -> None:
     assert modes == [0o700, 0o700, 0o600]
 
 
+def test_a_file_is_written_beside_the_place_where_it_will_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "another file system"))
+    written = []
+    monkeypatch.setattr("os.fsync", lambda _: written.extend(path.name for path in tmp_path.iterdir()))
+    replace_file(tmp_path / "file", b"data", NOW)
+    [name] = written
+    assert name.startswith(".tmp-")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "folder" / "in the way").mkdir(parents=True)
     with pytest.raises(CollateralError, match="cannot write") as caught:

@@ -453,6 +453,17 @@ def test_several_issues_lie_side_by_side_and_are_all_given_out(
     assert b'"tcbEvaluationDataNumber":18' in first.body
 
 
+def test_ac_106_so_many_issues_are_given_out(
+    intel_store: CollateralStore, qe_identity: QeIdentityKey, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    for number in (18, 19, 20):
+        other = Knowledge.of(SoftwarePlatform(), now, number=number)
+        intel_store.put(QeIdentityKey(issue=number), other.qe_identity_response, now)
+    assert len(intel_store.load((qe_identity,), now).qe_identities) == 4
+    monkeypatch.setattr("cvmproof.collateral.store.MAXIMUM_ISSUES", 2)
+    assert len(intel_store.load((qe_identity,), now).qe_identities) in {2, 3}  # the one asked for is always there
+
+
 def test_json_does_not_enter_without_its_signers_certificate(
     store: CollateralStore, knowledge: Knowledge, tcb_info: TcbInfoKey, qe_identity: QeIdentityKey, now: datetime
 ) -> None:

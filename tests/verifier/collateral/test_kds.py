@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 import cvmproof
-from cvmproof.collateral.kds import KdsClient, Limits, Outcome
+from cvmproof.collateral.kds import Fetched, KdsClient, Limits, Outcome
 from cvmproof.collateral.keys import AmdKey, ChainKey, CrlKey, VcekKey, Wanted
 from cvmproof.collateral.store import CollateralStore, State
 from cvmproof.trust import TrustRoots
@@ -75,7 +75,7 @@ def test_what_is_fresh_is_not_asked_for_again(
 ) -> None:
     client.fetch(wanted, now)
     again = client.fetch(wanted, now + timedelta(hours=23))
-    assert {one.outcome for one in again} == {Outcome.KEPT}
+    assert set(again) == {Fetched(key=key, outcome=Outcome.KEPT) for key in wanted}
     assert len(kds.requests) == 3
 
 
@@ -178,7 +178,7 @@ def test_ac_113_a_certificate_of_an_unknown_authority_is_refused(
     store: CollateralStore, psp: SoftwarePsp, chain: ChainKey, now: datetime
 ) -> None:
     with tls_service(psp, "127.0.0.1") as (kds, _):
-        with pytest.raises(EndpointError, match="certificate is not trusted") as caught:
+        with pytest.raises(EndpointError, match=f"^{kds.url}{chain.url_path}: the server's certificate") as caught:
             KdsClient(store, kds.url, limits=QUICK).fetch([chain], now)
         assert kds.requests == ()
     assert caught.value.category is Category.ENDPOINT
@@ -230,8 +230,8 @@ def test_plain_http_on_a_tls_port_is_unavailable(
 @pytest.mark.parametrize(
     ("misbehaviour", "why", "requests"),
     [
-        (fake.html(), "expected a certificate or a list, got something else", 1),
-        (fake.body(b""), "expected a certificate or a list", 1),
+        (fake.html(), r"expected a certificate or a list, got something else \('text/html'\)", 1),
+        (fake.body(b""), r"expected a certificate or a list, got something else \('no content type'\)", 1),
         (fake.endless_body(), "expected at most", 1),
         (fake.announced_length(10_000_000_000), "10000000000 announced", 1),
         (fake.gzipped(), "expected plain bytes, got them encoded", 1),
@@ -242,8 +242,8 @@ def test_plain_http_on_a_tls_port_is_unavailable(
         (fake.status(403), "expected 200, got 403", 1),
         (fake.status(404), "no such object", 1),
         (fake.status(500), "the service failed \\(500\\)", 4),
-        (fake.status(503), "too many requests \\(503\\)", 4),
-        (fake.status(429), "too many requests \\(429\\)", 4),
+        (fake.status(503), "too many requests \\(503\\)$", 4),
+        (fake.status(429), "too many requests \\(429\\)$", 4),
         (fake.cut_body(10), "could not be had", 4),
         (fake.reset(), "could not be had", 4),
         (fake.slow_body(60.0), "could not be had", None),
@@ -266,6 +266,7 @@ def test_ac_114_a_misbehaving_service_is_unavailable_and_bounded(
         client.fetch([chain], now)
     assert time.monotonic() - before < 4
     assert caught.value.category is Category.UNAVAILABLE
+    assert str(caught.value).startswith(f"{kds.url}{chain.url_path}: ")
     assert store.show(now) == ()
     assert requests is None or len(kds.requests) == requests
 
@@ -381,11 +382,25 @@ def test_a_long_pause_ends_after_an_hour(store: CollateralStore, kds: FakeKds, c
     kds.misbehave(fake.status(429, retry_after=1_000_000_000), times=1)
     with pytest.raises(CollateralError, match="2058"):
         client.fetch([chain], now)
-    clock[0] += 3590
-    with pytest.raises(CollateralError, match="asked to wait"):
+    clock[0] += 3599.5
+    said = f"^{chain}: the service has asked to wait; not asked again before 2026-11-21 12:00:00 UTC"
+    with pytest.raises(CollateralError, match=said):
         client.fetch([chain], now)
-    clock[0] += 11
+    clock[0] += 1
     assert client.fetch([chain], now)[0].outcome is Outcome.FETCHED
+
+
+def test_whoever_comes_towards_the_end_of_a_pause_waits_for_it(
+    store: CollateralStore, kds: FakeKds, chain: ChainKey, now: datetime
+) -> None:
+    passed = [0.0]
+    client = KdsClient(store, kds.url, limits=QUICK, monotonic=lambda: time.monotonic() + passed[0])
+    kds.misbehave(fake.status(429, retry_after=10), times=1)
+    with pytest.raises(CollateralError, match="asks to wait"):
+        client.fetch([chain], now)
+    passed[0] = 9.5
+    assert client.fetch([chain], now)[0].outcome is Outcome.FETCHED
+    assert len(kds.requests) == 2
 
 
 def test_an_unreadable_wait_counts_as_none(client: KdsClient, kds: FakeKds, chain: ChainKey, now: datetime) -> None:
@@ -425,7 +440,7 @@ def test_retries_count_against_the_budget(
     client_with: ClientWith, kds: FakeKds, chain: ChainKey, now: datetime
 ) -> None:
     kds.misbehave(fake.status(500))
-    with pytest.raises(CollateralError, match="expected at most 3 requests"):
+    with pytest.raises(CollateralError, match=f"^{chain}: expected at most 3 requests"):
         client_with(replace(QUICK, requests=3)).fetch([chain], now)
     assert len(kds.requests) == 3
 
@@ -482,8 +497,8 @@ def test_what_depends_on_a_chain_that_failed_is_not_tried(
 
 def test_a_file_without_ca_certificates_is_misuse(store: CollateralStore, kds: FakeKds, tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
-    for name in ("missing.pem", "empty.pem"):
-        with pytest.raises(Misuse, match=r"CA certificates .*: cannot be read"):
+    for name, why in (("missing.pem", "No such file or directory"), ("empty.pem", r"\[X509: NO_CERTIFICATE")):
+        with pytest.raises(Misuse, match=rf"CA certificates .*: cannot be read: {why}"):
             KdsClient(store, kds.url, ca_file=tmp_path / name)
 
 
@@ -510,9 +525,9 @@ def test_ac_115_in_an_outage_what_is_fresh_is_kept_and_said_so(
     before = filled.load(wanted, now)
     with caplog.at_level(logging.WARNING):
         fetched = KdsClient(filled, kds.url, limits=QUICK).fetch(wanted, now + timedelta(days=2))
-    assert {one.outcome for one in fetched} == {Outcome.KEPT}
-    assert [one.key for one in fetched if "the service failed (500)" in one.why] == [crl]
-    assert "keeping the stored Milan VCEK revocation list" in caplog.text
+    why = f"{kds.url}{crl.url_path}: the service failed (500)"
+    assert set(fetched) == {Fetched(key=key, outcome=Outcome.KEPT, why=why if key == crl else "") for key in wanted}
+    assert caplog.messages[-1] == f"keeping the stored Milan VCEK revocation list: {why}"
     assert filled.load(wanted, now) == before
 
 

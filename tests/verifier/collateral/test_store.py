@@ -85,10 +85,26 @@ def test_show_passes_over_files_that_have_no_name_here(filled: CollateralStore, 
     assert len(filled.show(now)) == 3
 
 
+def test_ac_106_show_looks_at_so_many_files_of_a_folder(
+    filled: CollateralStore, intel_store: CollateralStore, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    assert len(filled.show(now)) == 9
+    monkeypatch.setattr("cvmproof.collateral.store.MAXIMUM_LISTED", 1)
+    folders = [filled.path(found.key).parent for found in filled.show(now)]
+    assert len(folders) == len(set(folders)) == 4
+
+
 def test_the_end_of_validity_is_the_last_fresh_moment(filled: CollateralStore, crl: CrlKey, now: datetime) -> None:
     end = now - timedelta(days=10) + YEARS
     states = [found.state for at in (end, end + timedelta(seconds=1)) if (found := filled.look(crl, at))]
     assert states == [State.FRESH, State.STALE]
+
+
+def test_what_has_not_begun_is_bad(filled: CollateralStore, crl: CrlKey, now: datetime) -> None:
+    found = filled.look(crl, now - timedelta(days=11))
+    assert found is not None
+    assert (found.state, found.valid_until) == (State.BAD, None)
+    assert found.why == f"{crl}: expected one valid at 2026-11-10 12:00, got one that begins 2026-11-11 12:00"
 
 
 @pytest.mark.parametrize("age", [timedelta(hours=24), timedelta(seconds=-1)])
