@@ -51,7 +51,7 @@ def test_files_and_new_folders_are_private(tmp_path: Path) -> None:
 
 def test_a_file_is_written_beside_the_place_where_it_will_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "another file system"))
-    written = []
+    written: list[str] = []
     monkeypatch.setattr("os.fsync", lambda _: written.extend(path.name for path in tmp_path.iterdir()))
     replace_file(tmp_path / "file", b"data", NOW)
     [name] = written
@@ -75,6 +75,13 @@ def test_a_lock_has_one_holder(tmp_path: Path) -> None:
     ):
         pass
     assert caught.value.category is Category.UNAVAILABLE
+    assert caught.value.hint == "try again, or remove the lock file if no such process runs"
+
+
+@posix_only
+def test_a_lock_file_is_private(tmp_path: Path) -> None:
+    with locked(tmp_path / "a.lock", 1):
+        assert stat.S_IMODE((tmp_path / "a.lock").stat().st_mode) == 0o600
 
 
 def test_a_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
