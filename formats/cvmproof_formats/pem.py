@@ -15,6 +15,7 @@ MAXIMUM_PEM = 64 * 1024  # bytes; a chain of three RSA-4096 certificates takes 7
 MAXIMUM_BLOCKS = 16
 _COLUMNS = 64  # of every line but the last, RFC 7468 section 3
 _SEQUENCE = b"\x30"
+_SHOWN = 40  # bytes of what is no block
 
 
 def read_pem(data: bytes, label: str = "CERTIFICATE") -> tuple[bytes, ...]:
@@ -55,15 +56,21 @@ def _texts(data: bytes, label: str) -> list[bytes]:
     while offset < len(data):
         found = block.match(data, offset)
         if found is None:
-            # Only the first line, which is a label or a stray text: a body may be a private key, given by mistake.
-            line = data[offset : offset + 40].split(b"\n")[0]
-            raise Malformed(f"PEM at offset {offset}: expected a {label} block, got {line!r}")
+            raise Malformed(f"PEM at offset {offset}: {_problem(data[offset : offset + _SHOWN], label)}")
         bodies.append(found[1])
         offset = _skip_empty_lines(data, found.end())
     if not 1 <= len(bodies) <= MAXIMUM_BLOCKS:
         category = Category.SIZE_LIMIT if bodies else None
         raise Malformed(f"PEM: expected 1 to {MAXIMUM_BLOCKS} {label} blocks, got {len(bodies)}", category=category)
     return [body.replace(b"\n", b"") for body in bodies]
+
+
+def _problem(start: bytes, label: str) -> str:
+    # Only the first line, which is a label or a stray text: a body may be a private key, given by mistake.
+    line, end, _ = start.partition(b"\n")
+    if end and line == b"-----BEGIN %s-----" % label.encode("ascii"):
+        return f"expected lines of {_COLUMNS} base64 characters, the last maybe shorter, and END {label}, got others"
+    return f"expected a {label} block, got {line!r}"
 
 
 def write_pem(der: bytes, label: str = "CERTIFICATE") -> bytes:

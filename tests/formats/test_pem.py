@@ -88,6 +88,14 @@ def test_a_private_key_given_by_mistake_is_not_repeated_in_the_message() -> None
         read_pem(write_pem(DER, "PRIVATE KEY"))
 
 
+@pytest.mark.parametrize("block", [LONG.replace(b"\n-----END", b"-----END"), LONG[:-30]])
+def test_a_block_that_is_damaged_inside_is_said_to_be_so(block: bytes) -> None:
+    with pytest.raises(
+        Malformed, match=f"^PEM at offset {len(ONE)}: expected lines of 64 base64 characters, .* got others$"
+    ):
+        read_pem(ONE + block)
+
+
 def test_a_certificate_comes_as_der_or_pem() -> None:
     assert certificates(DER) == (DER,)
     assert certificates(ONE + ONE) == (DER, DER)

@@ -389,9 +389,12 @@ def test_recorded_bad_quotes_whose_form_is_wrong_are_malformed(recorded: Path) -
     bad = recorded / "tdx" / "bad"
     refused((bad / "f46afeb53826.bin").read_bytes(), "signature data: expected 4300 bytes at offset 636, got 3460")
     # These two declare a PEM chain and carry something else: a zero in place of a line's end, and certificates in DER.
-    for name in ("a15cfbbeef31.bin", "intel-qvl-synthetic-tdx/quote.dat"):
+    for name, why in (
+        ("a15cfbbeef31.bin", "expected lines of 64 base64 characters"),
+        ("intel-qvl-synthetic-tdx/quote.dat", "expected a CERTIFICATE block"),
+    ):
         chain = read_quote((bad / name).read_bytes()).qe.pck_chain
-        with pytest.raises(Malformed, match="expected a CERTIFICATE block"):
+        with pytest.raises(Malformed, match=why):
             read_pck_chain(chain)
 
 

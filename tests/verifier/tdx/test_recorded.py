@@ -153,7 +153,7 @@ def test_quotes_without_a_row_of_their_own_have_every_signature_and_the_pinned_r
     ("name", "message"),
     [
         (CUT_OFF, "signature data: expected"),
-        (ZERO_IN_PEM, "expected a CERTIFICATE block"),
+        (ZERO_IN_PEM, "expected lines of 64 base64 characters"),
         (f"{SYNTHETIC}/quote.dat", "expected a CERTIFICATE block"),
     ],
 )
