@@ -121,7 +121,7 @@ def test_of_two_intermediates_the_newer_stays(
             "vlek-named-vcek.der",
             SoftwarePsp(ProductLine.MILAN, KeyKind.VLEK).vek(common_name="SEV-VCEK"),
             Category.MALFORMED,
-            "expected a hardware id",
+            "VCEK: expected a hardware id, got none",
         ),
         ("server.der", AmdCa(ProductLine.MILAN).with_ask(common_name="server").ask, Category.CHAIN, "Intel's names"),
     ],

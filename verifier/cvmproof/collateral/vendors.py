@@ -24,10 +24,8 @@ def fetch_wanted(
     keys = tuple(wanted)
     amd = [key for key in keys if isinstance(key, ChainKey | CrlKey | VcekKey)]
     intel = [key for key in keys if not isinstance(key, ChainKey | CrlKey | VcekKey)]
-    fetched: tuple[Fetched, ...] = ()
-    if amd:
-        fetched += kds.KdsClient(store, services.kds, progress=progress).fetch(amd, now)
-    if intel:
-        client = pcs.PcsClient(store, services.pccs, ca_file=services.pccs_ca, progress=progress)
-        fetched += client.fetch(intel, now)
-    return fetched
+    of_amd = kds.KdsClient(store, services.kds, progress=progress).fetch(amd, now) if amd else ()
+    if not intel:
+        return of_amd
+    client = pcs.PcsClient(store, services.pccs, ca_file=services.pccs_ca, progress=progress)
+    return (*of_amd, *client.fetch(intel, now))
