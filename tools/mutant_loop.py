@@ -205,7 +205,7 @@ def judge(tests: Sequence[pytest.Item], mutant: str, limit: int, writing: int) -
     for signal_ in (signal.SIGXCPU, signal.SIGALRM):
         signal.signal(signal_, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-    signal.alarm(12 * limit)  # for what sleeps, on a machine that does other things
+    signal.alarm(3 * limit)  # for what sleeps, on a machine that does other things
     silence = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(silence, descriptor)
