@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cvmproof.collateral.disk import locked, read_bounded, replace_file
+from cvmproof.collateral.disk import FileContent, locked, read_bounded, replace_file
 from cvmproof_formats.errors import Category, CollateralError
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -43,6 +43,13 @@ def test_what_is_no_file_gives_no_bytes_and_does_not_hang(make: object, tmp_path
 
 
 @posix_only
+def test_what_can_not_be_opened_is_empty_and_as_old_as_can_be(tmp_path: Path) -> None:
+    (tmp_path / "thing").symlink_to("thing")
+    content = read_bounded(tmp_path / "thing", 10)
+    assert content == FileContent(data=b"", modified=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@posix_only
 def test_files_and_new_folders_are_private(tmp_path: Path) -> None:
     replace_file(tmp_path / "a" / "b" / "file", b"data", NOW)
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "a/b/file")]
@@ -61,9 +68,10 @@ def test_a_file_is_written_beside_the_place_where_it_will_lie(tmp_path: Path, mo
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "folder" / "in the way").mkdir(parents=True)
-    with pytest.raises(CollateralError, match="cannot write") as caught:
+    with pytest.raises(CollateralError, match=f"^collateral store: cannot write {tmp_path}: Is a directory$") as caught:
         replace_file(tmp_path / "folder", b"data", NOW)
     assert caught.value.category is Category.UNAVAILABLE
+    assert caught.value.hint == "name another folder with --collateral"
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

@@ -630,7 +630,9 @@ def test_ac_117_one_flipped_bit_keeps_an_object_out(
     client: KdsClient, store: CollateralStore, kds: FakeKds, vcek: VcekKey, now: datetime
 ) -> None:
     kds.misbehave(fake.flipped(-1), path=vcek.url_path)
-    with pytest.raises(CollateralError, match="expected a signature") as caught:
+    with pytest.raises(
+        CollateralError, match=r"chip .*: expected a signature by the key above it, got one that"
+    ) as caught:
         client.fetch([vcek], now)
     assert caught.value.category is Category.SIGNATURE
     assert store.load([vcek], now).certificates == ()

@@ -75,6 +75,7 @@ def test_show_lists_everything_with_what_it_is_worth(
     assert {found.key for found in shown} == {chain, crl, vcek}
     assert {found.state for found in shown} == {State.FRESH}
     assert all(found.size == filled.path(found.key).stat().st_size for found in shown)
+    assert {found.why for found in shown} == {""}
     [of_list] = [found for found in shown if found.key == crl]
     assert of_list.valid_until == now - timedelta(days=10) + YEARS
 
@@ -134,7 +135,7 @@ def test_a_vcek_is_not_asked_for_again_until_it_expires(filled: CollateralStore,
 
 def test_a_time_without_a_zone_is_misuse(filled: CollateralStore, crl: CrlKey, now: datetime) -> None:
     naive = now.replace(tzinfo=None)
-    with pytest.raises(Misuse, match="expected an aware datetime"):
+    with pytest.raises(Misuse, match=r"^time: expected an aware datetime"):
         filled.load((crl,), naive)
     with pytest.raises(Misuse, match="expected an aware datetime"):
         filled.put(crl, b"", naive)
