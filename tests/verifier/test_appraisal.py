@@ -33,12 +33,12 @@ def test_ac_097_an_appraisal_is_no_truth_value() -> None:
 def test_ac_097_an_appraisal_is_made_by_appraise_and_nothing_else() -> None:
     values = fields_of(ACCEPTED)
     for given in (values, {}, {"verdict": Verdict.ACCEPTED}):
-        with pytest.raises(Misuse, match=r"made by cvmproof.appraise and nothing else"):
+        with pytest.raises(Misuse, match=r"^an Appraisal is made by cvmproof\.appraise and nothing else$"):
             Appraisal(**given)
 
 
 def test_ac_097_a_refused_appraisal_is_not_rewritten_into_an_accepted_one() -> None:
-    with pytest.raises(Misuse, match=r"made by cvmproof.appraise and nothing else"):
+    with pytest.raises(Misuse, match=r"^an Appraisal is made by cvmproof\.appraise and nothing else$"):
         replace(REJECTED, verdict=Verdict.ACCEPTED)
     with pytest.raises(FrozenInstanceError):
         REJECTED.verdict = Verdict.ACCEPTED  # type: ignore[misc]  # that is the point

@@ -19,6 +19,8 @@ from tests.verifier.snp.situation import (
     policy_of,
 )
 from tests.verifier.sweeps import SWEEPS, Sweep
+from tests.verifier.tdx.faults import FAULTS as TDX_FAULTS
+from tests.verifier.tdx.situation import Situation as TdxSituation
 
 from cvmproof.appraisal import Appraisal, Assurance, Pin, Plan, Verdict
 from cvmproof.appraise import appraise, verify
@@ -552,6 +554,26 @@ def test_verify_returns_for_an_accepted_case_only() -> None:
         verify_situation(replace(GOOD, without=frozenset({"crl"})))
     assert undecided.value.category is Category.UNAVAILABLE
     assert undecided.value.appraisal.verdict is Verdict.UNDECIDED
+
+
+def verify_after(situation: TdxSituation) -> Verdict:
+    return verify(
+        situation.evidence,
+        policies=[situation.policy],
+        trust=TrustRoots.named(situation.trust),
+        freshness=situation.freshness,
+        now=situation.now,
+        collateral=situation.collateral,
+        high_water=situation.high_water,
+    ).verdict
+
+
+def test_ac_043_verify_too_refuses_what_is_older_than_what_was_seen_before() -> None:
+    as_new, older = TDX_FAULTS["tdx.tcb_info.rollback"]
+    assert verify_after(as_new) is Verdict.ACCEPTED
+    with pytest.raises(Rejected) as rejected:
+        verify_after(older)
+    assert rejected.value.category is Category.ROLLBACK
 
 
 def test_every_reason_is_given_not_only_the_first() -> None:

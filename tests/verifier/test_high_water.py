@@ -34,6 +34,7 @@ def test_the_evaluation_number_counts_before_the_date_ac_043(mark: Mark, older: 
     seen = HighWater.nothing("simulated").raised([("a", MARK)])
     assert seen.is_older("a", mark) is older
     assert not seen.is_older("b", mark)
+    assert seen.trust == "simulated"
 
 
 def test_what_is_not_newer_changes_nothing() -> None:

@@ -369,13 +369,20 @@ def test_a_compressed_point_is_another_form_of_the_same_key(load: Callable[[byte
     assert load(der.sequence(algorithm, der.bit_string(point))) == key
 
 
+def rsa_spki(*, bits: int = 4096, exponent: int = 65537) -> bytes:
+    modulus = int.from_bytes(RSA.spki[33:545], "big") >> 4096 - bits | 1
+    written = der.sequence(der.integer(modulus), der.integer(exponent))
+    return der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.null()), der.bit_string(written))
+
+
 @pytest.mark.parametrize("bits", [2048, 4095])
 def test_an_rsa_key_of_another_size_is_refused(bits: int) -> None:
-    modulus = int.from_bytes(RSA.spki[33:545], "big") >> 4096 - bits | 1
-    written = der.sequence(der.integer(modulus), der.integer(65537))
-    spki = der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.null()), der.bit_string(written))
     with pytest.raises(Malformed, match="public key: expected RSA of 4096 bits"):
-        load_rsa_key(spki)
+        load_rsa_key(rsa_spki(bits=bits))
+
+
+def test_an_rsa_key_with_another_exponent_is_another_key() -> None:
+    assert load_rsa_key(rsa_spki(exponent=3)).public_numbers().e == 3
 
 
 def test_any_changed_byte_of_a_key_is_read_as_the_library_reads_it_or_refused() -> None:
