@@ -503,6 +503,15 @@ def test_a_pin_counts_with_the_strongest_word_that_named_it() -> None:
     assert GOOD.appraise(fetched, own).identity_pin_source == Authority.OPERATOR
 
 
+def test_of_what_several_policies_pin_the_narrowest_counts() -> None:
+    report_id = snp_claims(GOOD.appraise()).report.report_id.hex()
+    rules = (f'"chip_ids": ["{GOOD.psp.chip_id.hex()}"]', f'"report_ids": ["{report_id}"]')
+    documents = [f'{{"extends": "builtin:genuine", "snp": {{{rule}}}}}'.encode() for rule in rules]
+    machine, instance = (read_policy(one, name="own", authority=Authority.OPERATOR) for one in documents)
+    for policies in ((machine, instance), (instance, machine)):
+        assert GOOD.appraise(*policies).identity_pinned is Pin.INSTANCE
+
+
 def test_revocation_lists_in_the_evidence_are_ignored_and_noted() -> None:
     appraisal = appraise(
         replace(GOOD.evidence, ignored_crls=1),

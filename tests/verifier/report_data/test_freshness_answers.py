@@ -85,6 +85,10 @@ def test_a_key_bound_report_is_for_the_key_beside_it() -> None:
     refused_as_stale(replace(BY_NONCE, report_data=OF_KEY, labels=other))
     nothing: Labels = {"binding": BindingKind.KEY, "role": Role.SERVER}
     refused_as_stale(replace(BY_NONCE, report_data=OF_KEY, labels=nothing))
+    checks = replace(BY_NONCE, report_data=OF_KEY, labels=nothing).appraise().checks
+    [check] = [check for check in checks if check.id == "freshness.report_data"]
+    assert check.expected == "evidence bound to the nonce"
+    assert "got 0" in check.got
 
 
 @pytest.mark.parametrize("kind", [BindingKind.CHANNEL, BindingKind.USER])
@@ -120,4 +124,4 @@ def test_ac_009_a_second_valid_signature_makes_no_second_evidence() -> None:
 
 def test_a_question_about_report_data_that_nobody_expects_anything_of_is_a_no() -> None:
     case = case_of(Situation(freshness=NoFreshness()))
-    assert ANSWERS["freshness.report_data"](case)[0] is Outcome.FAIL
+    assert ANSWERS["freshness.report_data"](case) == (Outcome.FAIL, "a nonce or report data", "neither")
