@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -69,6 +70,27 @@ def test_a_good_signature_passes_in_both_its_forms() -> None:
 @pytest.mark.parametrize("bad", BAD)
 def test_an_integer_that_is_not_the_signatures_is_refused(bad: str) -> None:
     refused(*BAD[bad])
+
+
+# What is out of range is refused by the library as well: by us before it is asked.
+ANY_SIGNATURE_DOES: EllipticCurvePublicKey = create_autospec(EllipticCurvePublicKey, instance=True)
+IN_RANGE = [(1, 1), (1, -1), (-1, 1), (-1, -1)]  # -1 is the order less 1
+OUT_OF_RANGE = [(0, 1), (1, 0), (0, 0)]  # 0 is that, or the order
+
+
+@pytest.mark.parametrize(("r", "s"), IN_RANGE)
+def test_ac_008_the_smallest_and_the_largest_integers_go_to_the_library(r: int, s: int) -> None:
+    verify_p384(ANY_SIGNATURE_DOES, r % P384_ORDER, s % P384_ORDER, MESSAGE)
+    verify_p256(ANY_SIGNATURE_DOES, both(r % P256_ORDER, s % P256_ORDER), MESSAGE)
+
+
+@pytest.mark.parametrize(("r", "s"), OUT_OF_RANGE)
+@pytest.mark.parametrize("laps", [0, 1])
+def test_ac_008_an_integer_out_of_range_does_not_get_that_far(r: int, s: int, laps: int) -> None:
+    with pytest.raises(InvalidSignature):
+        verify_p384(ANY_SIGNATURE_DOES, r or laps * P384_ORDER, s or laps * P384_ORDER, MESSAGE)
+    with pytest.raises(InvalidSignature):
+        verify_p256(ANY_SIGNATURE_DOES, both(r or laps * P256_ORDER, s or laps * P256_ORDER), MESSAGE)
 
 
 def test_another_message_or_key_is_refused() -> None:

@@ -240,7 +240,7 @@ class _OurError(Exception):
     """Raised where a lasting answer is our own error, so that it is given and not remembered."""
 
     def __init__(self, found: list[Answer]) -> None:
-        super().__init__("an answer is our own error")
+        super().__init__()
         self.found = found
 
 
