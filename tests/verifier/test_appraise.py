@@ -365,6 +365,7 @@ def test_a_check_says_which_policy_asked() -> None:
     (no,) = appraisal.failed
     assert no.asked_by == "situation"
     assert {check.asked_by for check in appraisal.checks} == {"", "situation", "builtin:genuine"}
+    assert {check.asked_by for check in GOOD.appraise().unconstrained if check.question.rule} == {"situation"}
 
 
 def test_the_facts_are_asked_once_and_the_rules_by_each_policy() -> None:
@@ -491,7 +492,9 @@ def test_an_operators_own_word_counts_for_more_than_a_signed_one() -> None:
 def test_where_nobody_names_software_the_weakest_authority_counts() -> None:
     document = b'{"extends": "builtin:genuine", "valid_for": 60}'
     fetched = read_policy(document, name="fetched", authority=Authority.CONTROL_PLANE)
-    assert GOOD.appraise(fetched).policy_authority == Authority.CONTROL_PLANE
+    signed = read_policy(document, name="signed", authority=Authority.OPERATOR_SIGNED)
+    assert GOOD.appraise(signed, fetched).policy_authority == Authority.CONTROL_PLANE
+    assert GOOD.appraise(signed).policy_authority == Authority.OPERATOR_SIGNED
     assert GOOD.appraise().policy_authority == Authority.OPERATOR
 
 
@@ -599,17 +602,17 @@ def test_every_reason_is_given_not_only_the_first() -> None:
 
 
 def test_ac_088_without_a_policy_nothing_is_appraised() -> None:
-    with pytest.raises(Misuse, match="expected one or more, got none"):
+    with pytest.raises(Misuse, match=r"^policies: expected one or more, got none"):
         appraise(GOOD.evidence, policies=[], trust=TrustRoots.simulated(), freshness=NoFreshness(), now=NOW)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"policies": ["builtin:genuine"]}, "expected Policy objects"),
-        ({"trust": "simulated"}, "expected TrustRoots and Freshness, got str"),
+        ({"policies": ["builtin:genuine"]}, r"^policies: expected Policy objects$"),
+        ({"trust": "simulated"}, "expected TrustRoots and Freshness, got str and NoFreshness"),
         ({"freshness": None}, "got TrustRoots and NoneType"),
-        ({"now": datetime(2026, 11, 21)}, "expected a time with its zone"),  # noqa: DTZ001 - that is the point
+        ({"now": datetime(2026, 11, 21)}, r"^now: expected a time with its zone, got one without$"),  # noqa: DTZ001 - that is the point
     ],
 )
 def test_arguments_of_other_types_are_refused(changes: dict[str, object], message: str) -> None:
@@ -654,6 +657,24 @@ def test_a_verdict_lasts_no_longer_than_the_signature_of_a_policy() -> None:
     GOOD.appraise(replace(policy, expires_at=NOW + timedelta(days=9))).require_accepted(soon)
     with pytest.raises(Undecided):
         GOOD.appraise(replace(policy, expires_at=NOW)).require_accepted(NOW)
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        (breaking, "RuntimeError: out of order"),
+        (giving(None), "TypeError: cannot unpack"),
+        (giving([Outcome.PASS, "", ""]), "list of Outcome, which is none"),
+        (giving(("pass", "", "")), "tuple of str, which is none"),
+    ],
+)
+def test_ac_089_090_what_went_wrong_with_an_answer_is_said(
+    answer: Callable[[object], object], got: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ANSWERS, "snp.chain.validity", answer)
+    [check] = GOOD.appraise().failed
+    assert (check.outcome, check.expected) == (Outcome.ERROR, "an answer")
+    assert check.got.startswith(got)
 
 
 def test_nothing_asked_is_never_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
