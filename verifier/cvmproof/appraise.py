@@ -178,9 +178,7 @@ def _demand(technology: AnyTechnology, policies: tuple[Policy, ...], about: Abou
     )
 
 
-def plan_for(
-    technology: AnyTechnology, policy: Policy, about: AboutReportData, *, first: bool, marked: bool = False
-) -> Plan:
+def plan_for(technology: AnyTechnology, policy: Policy, about: AboutReportData, *, first: bool, marked: bool) -> Plan:
     """Say what a policy asks; what every policy would ask is asked by the first alone."""
     asked, left_open = [], []
     for question in technology.questions:
