@@ -29,6 +29,7 @@ from cvmproof.claims import SnpClaims
 from cvmproof.collateral.collateral import Crl
 from cvmproof.errors import Rejected, Undecided
 from cvmproof.freshness import ExpectedNonce, ExpectedReportData, NoFreshness
+from cvmproof.high_water import HighWater
 from cvmproof.policy.policy import Authority
 from cvmproof.policy.reading import builtin_policy, read_policy
 from cvmproof.snp.answering import ANSWERS
@@ -545,7 +546,7 @@ def test_certificates_may_come_with_the_evidence_or_beside_it() -> None:
 # --- verify is appraise that raises ----------------------------------------------------------------------------------
 
 
-def verify_situation(situation: Situation) -> Verdict:
+def verify_situation(situation: Situation | TdxSituation, high_water: HighWater | None = None) -> Verdict:
     return verify(
         situation.evidence,
         policies=[situation.policy],
@@ -553,6 +554,7 @@ def verify_situation(situation: Situation) -> Verdict:
         freshness=situation.freshness,
         now=situation.now,
         collateral=situation.collateral,
+        high_water=high_water,
     ).verdict
 
 
@@ -568,23 +570,11 @@ def test_verify_returns_for_an_accepted_case_only() -> None:
     assert undecided.value.appraisal.verdict is Verdict.UNDECIDED
 
 
-def verify_after(situation: TdxSituation) -> Verdict:
-    return verify(
-        situation.evidence,
-        policies=[situation.policy],
-        trust=TrustRoots.named(situation.trust),
-        freshness=situation.freshness,
-        now=situation.now,
-        collateral=situation.collateral,
-        high_water=situation.high_water,
-    ).verdict
-
-
 def test_ac_043_verify_too_refuses_what_is_older_than_what_was_seen_before() -> None:
     as_new, older = TDX_FAULTS["tdx.tcb_info.rollback"]
-    assert verify_after(as_new) is Verdict.ACCEPTED
+    assert verify_situation(as_new, as_new.high_water) is Verdict.ACCEPTED
     with pytest.raises(Rejected) as rejected:
-        verify_after(older)
+        verify_situation(older, older.high_water)
     assert rejected.value.category is Category.ROLLBACK
 
 
