@@ -73,24 +73,28 @@ def test_an_integer_that_is_not_the_signatures_is_refused(bad: str) -> None:
 
 
 # What is out of range is refused by the library as well: by us before it is asked.
-ANY_SIGNATURE_DOES: EllipticCurvePublicKey = create_autospec(EllipticCurvePublicKey, instance=True)
 IN_RANGE = [(1, 1), (1, -1), (-1, 1), (-1, -1)]  # -1 is the order less 1
 OUT_OF_RANGE = [(0, 1), (1, 0), (0, 0)]  # 0 is that, or the order
 
 
 @pytest.mark.parametrize(("r", "s"), IN_RANGE)
 def test_ac_008_the_smallest_and_the_largest_integers_go_to_the_library(r: int, s: int) -> None:
-    verify_p384(ANY_SIGNATURE_DOES, r % P384_ORDER, s % P384_ORDER, MESSAGE)
-    verify_p256(ANY_SIGNATURE_DOES, both(r % P256_ORDER, s % P256_ORDER), MESSAGE)
+    willing = create_autospec(EllipticCurvePublicKey, instance=True)
+    verify_p384(willing, r % P384_ORDER, s % P384_ORDER, MESSAGE)
+    verify_p256(willing, both(r % P256_ORDER, s % P256_ORDER), MESSAGE)
+    asked = [decode_dss_signature(call.args[0]) for call in willing.verify.call_args_list]
+    assert asked == [(r % order, s % order) for order in (P384_ORDER, P256_ORDER)]
 
 
 @pytest.mark.parametrize(("r", "s"), OUT_OF_RANGE)
 @pytest.mark.parametrize("laps", [0, 1])
 def test_ac_008_an_integer_out_of_range_does_not_get_that_far(r: int, s: int, laps: int) -> None:
+    willing = create_autospec(EllipticCurvePublicKey, instance=True)
     with pytest.raises(InvalidSignature):
-        verify_p384(ANY_SIGNATURE_DOES, r or laps * P384_ORDER, s or laps * P384_ORDER, MESSAGE)
+        verify_p384(willing, r or laps * P384_ORDER, s or laps * P384_ORDER, MESSAGE)
     with pytest.raises(InvalidSignature):
-        verify_p256(ANY_SIGNATURE_DOES, both(r or laps * P256_ORDER, s or laps * P256_ORDER), MESSAGE)
+        verify_p256(willing, both(r or laps * P256_ORDER, s or laps * P256_ORDER), MESSAGE)
+    willing.verify.assert_not_called()
 
 
 def test_another_message_or_key_is_refused() -> None:

@@ -256,6 +256,7 @@ def test_ac_117_a_forged_stale_or_older_list_does_not_enter(
 
 def test_a_list_enters_up_to_its_last_second(filled: CollateralStore, ca: AmdCa, crl: CrlKey, now: datetime) -> None:
     filled.put(crl, ca.crl(now), now + YEARS)
+    assert [one.der for one in filled.load((crl,), now).crls] == [ca.crl(now)]
     refuse(filled, crl, ca.crl(now), now + YEARS + timedelta(seconds=1), Category.EXPIRED, "ended")
 
 
@@ -339,7 +340,9 @@ def test_nothing_enters_without_the_chain_above_it(
 
 
 def test_a_list_enters_under_the_other_kinds_chain(filled: CollateralStore, ca: AmdCa, now: datetime) -> None:
-    filled.put(CrlKey(product=ProductLine.MILAN, kind=KeyKind.VLEK), ca.crl(now), now)
+    key = CrlKey(product=ProductLine.MILAN, kind=KeyKind.VLEK)
+    filled.put(key, ca.crl(now), now)
+    assert filled.load((key,), now).crls == (Crl(der=ca.crl(now), kind=KeyKind.VLEK),)
 
 
 def refuse(store: CollateralStore, key: Wanted, data: bytes, now: datetime, category: Category, why: str) -> str:
