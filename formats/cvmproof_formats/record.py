@@ -71,9 +71,9 @@ def constructor(closed: type[T], names: Sequence[str], *, keywords: bool = False
     opened = type(f"Open{closed.__name__}", closed.__bases__, {"__slots__": slots, **open_, **generic})
     parameters = ", ".join(("closed", "*", *names) if keywords else names)
     stores = (f"made.{name} = {name}" for name in names)
-    lines = (f"def construct({parameters}):", "made = new(opened)", *stores, "made.__class__ = closed", "return made")
+    lines = (f"def construct({parameters}):", "made = opened()", *stores, "made.__class__ = closed", "return made")
     space: dict[str, Callable[..., T]] = {}
-    known = {"new": object.__new__, "opened": opened, "closed": closed}
+    known = {"opened": opened, "closed": closed}
     # Only source gives such parameters without a dictionary at each call; the standard library does the same.
     exec("\n  ".join(lines), known, space)  # noqa: S102 -- names of fields, all of them ours
     return space["construct"]

@@ -41,7 +41,7 @@ def read_intel_certificate(data: bytes) -> Certificate:
 def utc_time(day: bytes, time: bytes) -> datetime | None:
     """Read the 6 digits of a UTCTime's day, of 2000 to 2049, and the 6 of its time; None for what does not exist."""
     try:
-        return datetime.fromisoformat((b"20%bT%bZ" % (day, time)).decode("ascii"))
+        return datetime.fromisoformat((b"20" + day + b"T" + time + b"Z").decode())
     except ValueError:
         return None
 

@@ -15,8 +15,10 @@ from cvmproof.tdx.tcb import TdRating, rate
 from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.body import CURRENT_TEE_TCB_SVN, ModuleBody
 from cvmproof_formats.tdx.pck import PckIdentity
+from cvmproof_formats.tdx.qe_identity import QeIdentity
 from cvmproof_formats.tdx.qe_report import QE_REPORT_SIZE, REPORT_DATA_SIZE, EnclaveReport
 from cvmproof_formats.tdx.quote import Quote
+from cvmproof_formats.tdx.tcb_info import TcbInfo
 
 _NO_REPORT_DATA = bytes(REPORT_DATA_SIZE)
 
@@ -58,13 +60,16 @@ class HostAsked:
     chain: PckChain = field(init=False)
     pck: PckIdentity | None = field(init=False)
     """What the PCK certificate says."""
+    info: TcbInfo | None = field(init=False)
+    identity: QeIdentity | None = field(init=False)
     rules: TdxRules = field(init=False)
 
     def __post_init__(self) -> None:
-        host = self.host
-        self.backing, self.enclave, self.module = host.backing, host.enclave, host.module
+        host, backing = self.host, self.host.backing
+        self.backing, self.enclave, self.module = backing, host.enclave, host.module
         self.rating, self.trust = host.rating, host.trust
-        self.chain, self.pck = host.backing.chain, host.backing.chain.identity
+        self.chain, self.pck = backing.chain, backing.chain.identity
+        self.info, self.identity = backing.info, backing.identity
         if self.policy.tdx is not None:  # one without rules for TDX asks nothing that needs them
             self.rules = self.policy.tdx
 

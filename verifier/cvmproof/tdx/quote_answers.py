@@ -66,7 +66,7 @@ def signature_quote(case: TdxCase) -> Answer:
 @answers_host("tdx.qe.mrsigner")
 def qe_mrsigner(host: HostAsked) -> Answer:
     """The enclave must be signed by whom the identity names."""
-    identity = host.backing.identity
+    identity = host.identity
     if identity is None:
         return undecided("the signer that Intel names", NO_QE_IDENTITY)
     found = host.enclave.mr_signer
@@ -76,7 +76,7 @@ def qe_mrsigner(host: HostAsked) -> Answer:
 @answers_host("tdx.qe.product")
 def qe_product(host: HostAsked) -> Answer:
     """The enclave must be the product that the identity names."""
-    identity = host.backing.identity
+    identity = host.identity
     if identity is None:
         return undecided("the product that Intel names", NO_QE_IDENTITY)
     found = host.enclave.isv_prod_id
@@ -86,7 +86,7 @@ def qe_product(host: HostAsked) -> Answer:
 @answers_host("tdx.qe.miscselect")
 def qe_miscselect(host: HostAsked) -> Answer:
     """MISCSELECT must be what the identity says, under its mask."""
-    identity = host.backing.identity
+    identity = host.identity
     if identity is None:
         return undecided("the MISCSELECT that Intel names", NO_QE_IDENTITY)
     return _agrees(host.enclave.miscselect, identity.miscselect, identity.miscselect_mask)
@@ -95,7 +95,7 @@ def qe_miscselect(host: HostAsked) -> Answer:
 @answers_host("tdx.qe.attributes")
 def qe_attributes(host: HostAsked) -> Answer:
     """ATTRIBUTES must be what the identity says, under its mask; debugging is asked for itself."""
-    identity = host.backing.identity
+    identity = host.identity
     if identity is None:
         return undecided("the ATTRIBUTES that Intel names", NO_QE_IDENTITY)
     return _agrees(host.enclave.attributes, identity.attributes, identity.attributes_mask, but=ENCLAVE_DEBUG)
@@ -111,7 +111,7 @@ def qe_debug(host: HostAsked) -> Answer:
 @answers_host("tdx.module.identity")
 def module_identity(host: HostAsked) -> Answer:
     """A module with a version must be one that TCB info speaks of, the one of now as well."""
-    info, current = host.backing.info, host.module.current
+    info, current = host.info, host.module.current
     if info is None:
         return undecided("an identity of this TDX module", NO_TCB_INFO)
     launch = host.module.launched_by.tee_tcb_svn
@@ -158,7 +158,7 @@ def _holds(problem: str, expected: str) -> Answer:
 
 def _module(host: HostAsked) -> TdxModule | None:
     """Give what TCB info says of the module that launched the TD: by its version, or of modules without one."""
-    info = host.backing.info
+    info = host.info
     if info is None:
         return None
     found: ModuleIdentity | None = info.identity(host.module.launched_by.tee_tcb_svn[MODULE_VERSION])

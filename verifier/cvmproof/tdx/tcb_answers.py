@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from cvmproof.check import Absent, Answer, Unfit, failed, passed, require, undecided
+from cvmproof.check import Absent, Answer, failed, passed, require, undecided
 from cvmproof.policy.values import ANY
 from cvmproof.tdx.answering import answers, answers_host
 from cvmproof.tdx.case import TdxCase
@@ -45,7 +45,7 @@ def tcb_info_current(case: TdxCase) -> Answer:
 @answers_host("tdx.tcb_info.fmspc")
 def tcb_info_fmspc(host: HostAsked) -> Answer:
     """The TCB info must be about this kind of platform."""
-    info, pck = host.backing.info, host.pck
+    info, pck = host.info, host.pck
     if info is None or pck is None:
         return undecided(pck.fmspc if pck else "the platform's FMSPC", NO_TCB_INFO)
     return require(info.fmspc == pck.fmspc, pck.fmspc, info.fmspc)
@@ -54,7 +54,7 @@ def tcb_info_fmspc(host: HostAsked) -> Answer:
 @answers_host("tdx.tcb_info.pceid")
 def tcb_info_pceid(host: HostAsked) -> Answer:
     """The TCB info must be about this provisioning enclave."""
-    info, pck = host.backing.info, host.pck
+    info, pck = host.info, host.pck
     if info is None or pck is None:
         return undecided(pck.pceid if pck else "the platform's PCEID", NO_TCB_INFO)
     return require(info.pce_id == pck.pceid, pck.pceid, info.pce_id)
@@ -202,7 +202,7 @@ def _is_readable(one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absen
     expected = "a form that is read here"
     if one is None:
         return undecided(expected, absent)
-    return failed(expected, one.read) if isinstance(one.read, Unfit) else passed(expected, expected)
+    return passed(expected, expected) if one.unfit is None else failed(expected, one.unfit)
 
 
 def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent) -> Answer:
@@ -214,7 +214,7 @@ def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent
 
 
 def _evaluation_numbers(host: HostAsked) -> tuple[int, int] | None:
-    info, identity = host.backing.info, host.backing.identity
+    info, identity = host.info, host.identity
     return (info.evaluation_number, identity.evaluation_number) if info and identity else None
 
 
