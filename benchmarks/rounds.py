@@ -1,12 +1,17 @@
-"""Paired rounds: floor, contestant, floor, on the CPU clock, again and again; the median of the ratios counts."""
+"""Paired rounds: floor, contestant, floor, on the CPU clock, again and again; the median of the quiet ones counts."""
 
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 NANOSECONDS_PER_MICROSECOND = 1000
+
+QUIET = 1.05
+"""How much slower than the quickest a floor may be in a round that counts."""
+MOST = 4
+"""How many times the rounds that are wanted are measured at most."""
 
 Round = tuple[float, float, float]
 """Floor, contestant, floor."""
@@ -77,20 +82,19 @@ def paired(
     times: int = 60,
     prepare: Callable[[], object] | None = None,
 ) -> Figure:
-    """Measure a contestant against its floor; `prepare` runs before each call of it, and is not counted."""
-    ratios, contestants, floors = [], [], []
+    """Measure a contestant against its floor, until that many rounds were quiet or four times as many were measured.
+
+    `prepare` runs before each call of the contestant, and is not counted. Where no round was quiet, all count.
+    """
     contestant()
     floor()
-    for _ in range(rounds):
-        before, found, after = cpu_us(floor, times), cpu_us(contestant, times, prepare), cpu_us(floor, times)
-        ratios.append(2 * found / (before + after))
-        contestants.append(found)
-        floors += [before, after]
-    return Figure(
-        name=name,
-        ratio=statistics.median(ratios),
-        target=target,
-        limit=limit,
-        contestant_us=min(contestants),
-        floor_us=min(floors),
-    )
+    found: list[Round] = []
+    while len(_quiet(found)) < rounds and len(found) < MOST * rounds:
+        found.append((cpu_us(floor, times), cpu_us(contestant, times, prepare), cpu_us(floor, times)))
+    return replace(Figure.of(name, _quiet(found) or found, limit=limit), target=target)
+
+
+def _quiet(rounds: Sequence[Round]) -> Sequence[Round]:
+    """Leave out rounds whose floor was slow: what disturbs it disturbs the contestant too, and not to the same part."""
+    slowest = QUIET * min((min(before, after) for before, _, after in rounds), default=0)
+    return [one for one in rounds if max(one[0], one[2]) <= slowest]
