@@ -1,0 +1,50 @@
+"""Rounds count where nothing disturbed their floor, and there is an end to them."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+
+import pytest
+from benchmarks import rounds
+from benchmarks.rounds import MOST, Figure, paired
+
+
+def measuring(times: Iterator[float], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let what is measured take these times, one after the other; give what was measured."""
+    measured: list[str] = []
+
+    def cpu_us(run: Callable[[], object], _: int, prepare: Callable[[], object] | None = None) -> float:
+        measured.append(f"{run()}, prepared" if prepare else f"{run()}")
+        return next(times)
+
+    monkeypatch.setattr(rounds, "cpu_us", cpu_us)
+    return measured
+
+
+def figure(count: int) -> Figure:
+    return paired("x", lambda: "contestant", lambda: "floor", target=1.5, limit=2, rounds=count, prepare=lambda: None)
+
+
+def test_a_round_is_floor_contestant_and_floor_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = measuring(iter([100, 150, 102]), monkeypatch)
+    found = figure(1)
+    assert measured == ["floor", "contestant, prepared", "floor"]
+    assert (found.ratio, found.contestant_us, found.floor_us) == (300 / 202, 150, 100)
+    assert (found.target, found.limit, found.met) == (1.5, 2, "target met")
+
+
+def test_a_round_with_a_slow_floor_does_not_count_and_another_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet, before, after = (100, 140, 100), (106, 250, 100), (100, 250, 106)
+    measured = measuring(chain(before, quiet, after, quiet), monkeypatch)
+    assert figure(2).ratio == 1.4
+    assert len(measured) == 3 * 4
+
+
+def test_what_was_quiet_is_told_by_the_quickest_floor_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    measuring(chain((200, 500, 200), (100, 140, 100), (100, 160, 100)), monkeypatch)
+    assert figure(2).ratio == 1.5
+
+
+def test_rounds_end_where_it_is_never_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = measuring(chain.from_iterable(repeat((100, 200, 300))), monkeypatch)
+    assert figure(3).ratio == 1.0
+    assert len(measured) == 3 * 3 * MOST
