@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.domain import DOMAIN, TOKEN, Part, agents, fronts, most_at_once, prism
+from benchmarks.figures import show
 from benchmarks.fleet_run import EARLY, PARTS, Run
 from benchmarks.material import POLICY_TEXT, PSP
 from benchmarks.rounds import Figure
@@ -146,12 +147,5 @@ def _operator() -> Iterator[list[str]]:
         yield [*paths, *reachable, "--trust", "simulated", "--offline"]
 
 
-def main() -> None:
-    """Print the figures."""
-    for figure in measure(int(sys.argv[1]) if len(sys.argv) > 1 else CVMS):
-        values = f"{figure.contestant_us:9.1f} {figure.unit} over {figure.floor_us:9.1f} {figure.unit}"
-        print(f"{figure.ratio:6.2f}  {values}  {figure.name}")
-
-
 if __name__ == "__main__":
-    main()
+    show(measure(int(sys.argv[1]) if len(sys.argv) > 1 else CVMS))

@@ -17,6 +17,7 @@ import dcap_qvl  # type: ignore[import-untyped]  # it brings no types
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 import cvmproof
+from benchmarks.figures import show
 from benchmarks.material import NOW, REPORT_DATA
 from benchmarks.rounds import Figure, paired
 from cvmproof import signature
@@ -310,12 +311,5 @@ def _der(raw: bytes) -> bytes:
     return encode_dss_signature(*read_signature(raw))
 
 
-def main() -> None:
-    """Print the figures."""
-    for figure in measure():
-        times = f"{figure.contestant_us:8.1f} over {figure.floor_us:8.1f} us"
-        print(f"{figure.ratio:6.3f}  {figure.met:10}  {times}  {figure.name}")
-
-
 if __name__ == "__main__":
-    main()
+    show(measure())
