@@ -6,7 +6,7 @@ from benchmarks.rounds import Figure
 
 
 def measure() -> list[Figure]:
-    """Measure all figures; takes five minutes."""
+    """Measure all figures; takes five to ten minutes."""
     appraisals = [*measured_apart("benchmarks.snp"), *measured_apart("benchmarks.tdx")]
     agent = [*calls.measure(), *setting_up.measure(), *footprint.measure()]
     devices = [*device_paths.measure(), *guest.measure()]
