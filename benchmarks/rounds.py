@@ -1,4 +1,4 @@
-"""Paired rounds: floor, contestant, floor, on the CPU clock, again and again; the median of the quiet ones counts."""
+"""Paired rounds: floor, contestant, floor, on the CPU clock, again and again; the median of the quietest counts."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ from typing import Self
 NANOSECONDS_PER_MICROSECOND = 1000
 
 QUIET = 1.05
-"""How much slower than the quickest a floor may be in a round that counts."""
+"""How much slower than the quickest of all a floor may be in a quiet round."""
 MOST = 4
 """How many times the rounds that are wanted are measured at most."""
 
@@ -84,17 +84,22 @@ def paired(
 ) -> Figure:
     """Measure a contestant against its floor, until that many rounds were quiet or four times as many were measured.
 
-    `prepare` runs before each call of the contestant, and is not counted. Where no round was quiet, all count.
+    `prepare` runs before each call of the contestant, and is not counted. The quietest count, as many as are wanted.
     """
     contestant()
     floor()
     found: list[Round] = []
-    while len(_quiet(found)) < rounds and len(found) < MOST * rounds:
+    while _quiet(found) < rounds and len(found) < MOST * rounds:
         found.append((cpu_us(floor, times), cpu_us(contestant, times, prepare), cpu_us(floor, times)))
-    return replace(Figure.of(name, _quiet(found) or found, limit=limit), target=target)
+    return replace(Figure.of(name, sorted(found, key=_floor)[:rounds], limit=limit), target=target)
 
 
-def _quiet(rounds: Sequence[Round]) -> Sequence[Round]:
-    """Leave out rounds whose floor was slow: what disturbs it disturbs the contestant too, and not to the same part."""
+def _floor(one: Round) -> float:
+    """Give the slower floor of a round: what disturbs it disturbs the contestant too, and not to the same part."""
+    return max(one[0], one[2])
+
+
+def _quiet(rounds: Sequence[Round]) -> int:
+    """Count the rounds that nothing disturbed."""
     slowest = QUIET * min((min(before, after) for before, _, after in rounds), default=0)
-    return [one for one in rounds if max(one[0], one[2]) <= slowest]
+    return sum(_floor(one) <= slowest for one in rounds)

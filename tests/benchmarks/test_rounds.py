@@ -44,7 +44,8 @@ def test_what_was_quiet_is_told_by_the_quickest_floor_of_all(monkeypatch: pytest
     assert figure(2).ratio == 1.5
 
 
-def test_rounds_end_where_it_is_never_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = measuring(chain.from_iterable(repeat((100, 200, 300))), monkeypatch)
-    assert figure(3).ratio == 1.0
+def test_rounds_end_where_it_is_never_quiet_and_the_quietest_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    quietest = (100, 300, 200)
+    measured = measuring(chain(quietest, quietest, chain.from_iterable(repeat((100, 200, 300)))), monkeypatch)
+    assert figure(3).ratio == 2.0
     assert len(measured) == 3 * 3 * MOST

@@ -173,7 +173,7 @@ def _exists(process: int) -> bool:
 
 def _remove(path: str) -> None:
     try:
-        os.rmdir(path)  # noqa: PTH106 -- as above
+        os.rmdir(path)  # noqa: PTH106 -- the kernel's call by its name, as in `mkdir`
     except FileNotFoundError:
         pass  # somebody else was faster
     except OSError as error:

@@ -223,7 +223,7 @@ def start(mark: str, script: str, *, through: Through, user: int | None) -> "sub
 def seen_from_here() -> tuple[list[str], list[str]]:
     """What a harness puts in place, as this process sees it: mounts over the system's folders, and paths."""
     points = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
-    covered = [point for point in points if point.startswith(("/dev", "/sys")) or point == "/tmp"]  # noqa: S108 -- as above
+    covered = [point for point in points if point.startswith(("/dev", "/sys")) or point == "/tmp"]  # noqa: S108 -- compared, not written to
     return covered, [path for path in paths(Interface) if Path(path).exists()]
 
 

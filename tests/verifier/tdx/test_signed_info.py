@@ -18,6 +18,7 @@ from tests.verifier.tdx.situation import (
 )
 
 from cvmproof.appraisal import Verdict
+from cvmproof.check import Unfit
 from cvmproof.collateral.collateral import Collateral
 from cvmproof.tdx import signed_info
 from cvmproof.tdx.signed_info import choose_qe_identity, choose_tcb_info
@@ -174,13 +175,13 @@ def test_what_can_not_be_read_says_why() -> None:
     info = choose_tcb_info((unreadable.signed_tcb_info,), SPKI, SIMULATED_FMSPC, NOW)
     assert info is not None
     assert (info.info, info.signature_problem) == (None, "")
-    assert info.unfit is not None
-    assert info.unfit.what == "tcbInfo, id: expected 'TDX', got 'SGX'"
+    assert isinstance(info.read, Unfit)
+    assert info.read.what == "tcbInfo, id: expected 'TDX', got 'SGX'"
     identity = choose_qe_identity((unreadable.signed_qe_identity,), spki_of(STRANGER), NOW)
     assert identity is not None
     assert (identity.info, identity.signature_problem) == (None, "its signature is not the signing key's")
-    assert identity.unfit is not None
-    assert identity.unfit.what == "enclaveIdentity, id: expected 'TD_QE', got 'QE'"
+    assert isinstance(identity.read, Unfit)
+    assert identity.read.what == "enclaveIdentity, id: expected 'TD_QE', got 'QE'"
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ class SignedInfo(Generic[Info]):
     """One signed object: what it says or why it can't be read, and what is wrong with its signature."""
 
     signed: Signed
-    info: Info | None
-    """What it says, None where it can't be read."""
-    unfit: Unfit | None
-    """Why it can't be read, None where it can."""
+    read: Info | Unfit
     signature_problem: str
+
+    @property
+    def info(self) -> Info | None:
+        """What it says, None where it can't be read."""
+        return None if isinstance(self.read, Unfit) else self.read
 
 
 def choose_tcb_info(
@@ -87,9 +89,8 @@ def _qe_identity(signed: Signed, spki: bytes | None) -> SignedInfo[QeIdentity]:
 
 
 def _examine(reader: Callable[[bytes], Info | Unfit], signed: Signed, spki: bytes | None) -> SignedInfo[Info]:
-    problem, read = signed_problem(signed, spki) if spki else "", reader(signed.body)
-    info, unfit = (None, read) if isinstance(read, Unfit) else (read, None)
-    return SignedInfo(signed=signed, info=info, unfit=unfit, signature_problem=problem)
+    problem = signed_problem(signed, spki) if spki else ""
+    return SignedInfo(signed=signed, read=reader(signed.body), signature_problem=problem)
 
 
 def _suitability(one: SignedInfo[Info], now: datetime) -> tuple[bool, bool, int, float]:

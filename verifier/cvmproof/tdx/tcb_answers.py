@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from cvmproof.check import Absent, Answer, failed, passed, require, undecided
+from cvmproof.check import Absent, Answer, Unfit, failed, passed, require, undecided
 from cvmproof.policy.values import ANY
 from cvmproof.tdx.answering import answers, answers_host
 from cvmproof.tdx.case import TdxCase
@@ -202,7 +202,7 @@ def _is_readable(one: SignedInfo[TcbInfo] | SignedInfo[QeIdentity] | None, absen
     expected = "a form that is read here"
     if one is None:
         return undecided(expected, absent)
-    return passed(expected, expected) if one.unfit is None else failed(expected, one.unfit)
+    return failed(expected, one.read) if isinstance(one.read, Unfit) else passed(expected, expected)
 
 
 def _is_current(case: TdxCase, info: TcbInfo | QeIdentity | None, absent: Absent) -> Answer:
