@@ -37,6 +37,7 @@ _REMEMBERING = (
     chain.read_certificate_once,
     chain.revocation_lists,
     chain._link_problem,  # noqa: SLF001 - cold means this too
+    chain._examine_crl,  # noqa: SLF001 - as above
     load_p384_key,
     load_rsa_key,
     profile.crl_signing_problem,

@@ -33,6 +33,7 @@ MUTATED = (
     "src/cvmproof/snp/case.py",
     "src/cvmproof/snp/chain.py",
     "src/cvmproof/snp/profile.py",
+    "src/cvmproof/snp/root.py",
     "src/cvmproof/tdx/*answers.py",
     "src/cvmproof/tdx/backing.py",
     "src/cvmproof/tdx/case.py",

@@ -14,6 +14,13 @@ from cvmproof_formats.errors import Malformed
 CONTENTS = (0, 1, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF, 0x10000)
 
 
+def read_octets(data: bytes, offset: int, end: int) -> tuple[int, int]:
+    return der.expect(data, offset, end, der.OCTET_STRING, "octets")
+
+
+either_way = pytest.mark.parametrize("read", [der.read, read_octets])
+
+
 @pytest.mark.parametrize("size", CONTENTS)
 def test_what_is_written_is_read_back_at_any_length(size: int) -> None:
     data = der.octet_string(b"x" * size)
@@ -21,13 +28,21 @@ def test_what_is_written_is_read_back_at_any_length(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", CONTENTS)
-def test_an_element_cut_short_anywhere_near_its_ends_is_refused(size: int) -> None:
+def test_an_element_that_is_expected_is_found_behind_others_and_before_more(size: int) -> None:
+    data = der.octet_string(b"x" * size)
+    assert read_octets(b"ab" + data + b"cd", 2, 4 + len(data)) == (2 + len(data) - size, 2 + len(data))
+
+
+@either_way
+@pytest.mark.parametrize("size", CONTENTS)
+def test_an_element_cut_short_anywhere_near_its_ends_is_refused(size: int, read: Callable[..., object]) -> None:
     data = der.octet_string(b"x" * size)
     for end in {*range(min(6, len(data))), len(data) - 1}:
         with pytest.raises(Malformed, match="DER at offset"):
-            der.read(data, 0, end)
+            read(data, 0, end)
 
 
+@either_way
 @pytest.mark.parametrize(
     "data",
     [
@@ -36,17 +51,18 @@ def test_an_element_cut_short_anywhere_near_its_ends_is_refused(size: int) -> No
         b"\x04\x83\x00\x01\x00" + bytes(256),
     ],
 )
-def test_a_length_that_is_not_the_shortest_is_refused(data: bytes) -> None:
+def test_a_length_that_is_not_the_shortest_is_refused(data: bytes, read: Callable[..., object]) -> None:
     with pytest.raises(Malformed, match="not in its shortest form"):
-        der.read(data, 0, len(data))
+        read(data, 0, len(data))
 
 
+@either_way
 @pytest.mark.parametrize(
     "data", [b"\x04\x80\x00\x00", b"\x04\x84\x01\x00\x00\x00", b"\x04\xff" + b"\1" * 127, b"\x04\x82\x01"]
 )
-def test_a_length_that_is_indefinite_too_long_or_cut_off_is_refused(data: bytes) -> None:
+def test_a_length_that_is_indefinite_too_long_or_cut_off_is_refused(data: bytes, read: Callable[..., object]) -> None:
     with pytest.raises(Malformed, match="definite length of up to 3 bytes"):
-        der.read(data, 0, len(data))
+        read(data, 0, len(data))
 
 
 def test_a_high_tag_number_is_refused() -> None:

@@ -24,6 +24,8 @@ from tests.verifier.snp.situation import (
 
 from cvmproof.appraisal import Verdict
 from cvmproof.collateral.collateral import Crl
+from cvmproof.signature import verify_pss_sha384
+from cvmproof.snp import chain as chain_module
 from cvmproof.snp.chain import NO_CHAIN, chains_of, choose_chain, crl_problem, verify_link
 from cvmproof.trust import TrustRoots
 from cvmproof_formats import der
@@ -32,8 +34,8 @@ from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import AttestationReport
 from cvmproof_formats.snp.tcb import Tcb
 from cvmproof_formats.snp.vek import BOOT_LOADER_SPL, CSP_ID, HWID, MICROCODE_SPL, PRODUCT_NAME, SNP_SPL
-from cvmproof_formats.x509 import Extension, KeyUsage, read_certificate
-from cvmproof_simulator.ca import CaChanges, CertificateChanges
+from cvmproof_formats.x509 import Extension, KeyUsage, read_certificate, read_crl
+from cvmproof_simulator.ca import AmdCa, CaChanges, CertificateChanges
 from cvmproof_simulator.psp import PLATFORMS, spki_of
 from cvmproof_simulator.rsa_pss import Pkcs1, Pss
 
@@ -568,6 +570,26 @@ def test_ac_091_after_an_acceptance_nothing_is_accepted_without_its_certificates
     again = replace(GOOD, without=frozenset({"leaf", "intermediate", "root", "crl"})).appraise()
     assert again.verdict is Verdict.UNDECIDED
     assert categories(again) == {Category.UNAVAILABLE}
+
+
+def test_ac_091_a_revocation_list_is_verified_once_for_all_who_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified: list[bytes] = []
+
+    def verify(spki: bytes, signature: bytes, message: bytes) -> None:
+        verified.append(message)
+        verify_pss_sha384(spki, signature, message)
+
+    monkeypatch.setattr(chain_module, "verify_pss_sha384", verify)
+    fresh = replace(GOOD, crl={"this_update": ISSUED + timedelta(minutes=7)})  # one that nobody has seen before
+    assert fresh.appraise().verdict is Verdict.ACCEPTED
+    assert verified.count(read_crl(fresh.revocation_list).tbs) == 1
+
+
+def test_ac_091_a_revocation_list_is_remembered_for_the_root_it_was_examined_under() -> None:
+    root, other = (read_certificate(AmdCa(GOOD.product, keys).ark) for keys in (None, ATTACKER))
+    for _ in range(2):
+        assert crl_problem(GOOD.revocation_list, root) == ""
+        assert crl_problem(GOOD.revocation_list, other) == "its signature is not the root's"
 
 
 def test_a_link_needs_the_issuers_name_and_amds_algorithm() -> None:

@@ -5,7 +5,6 @@ may have added any number of others; the chain that signs the report and holds t
 none does, the one that claims to. Everything here is a pure function of the certificates and so is remembered.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -23,11 +22,10 @@ from cvmproof.snp.profile import (
     issuer_name_of,
     leaf_problem,
     name_of,
-    root_problem,
-    root_product,
     vek_identity,
 )
-from cvmproof.trust import TrustRoots, is_known_root, set_of_root
+from cvmproof.snp.root import examine_root, known_root
+from cvmproof.trust import TrustRoots, is_known_root
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import SIGNED, AttestationReport
@@ -148,7 +146,9 @@ def crl_problem(der: bytes, root: Certificate) -> str:
     return examined.problem
 
 
+@lru_cache(maxsize=256)
 def _examine_crl(der: bytes, root: Certificate) -> RevocationList:
+    """Verify once: of the lists of one kind of key the intermediate is asked about, of all together the root."""
     try:
         crl = read_crl(der)
     except Malformed as error:
@@ -181,7 +181,7 @@ def _read_all(certificates: tuple[bytes, ...]) -> tuple[list[Certificate], list[
     readable, unreadable = [], []
     for der in certificates:
         try:
-            readable.append(read_certificate_once(der))
+            readable.append(known_root(der).certificate if is_known_root(der) else read_certificate_once(der))
         except Malformed as error:
             unreadable.append(str(error))
     return readable, unreadable
@@ -191,8 +191,7 @@ def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
     intermediate = _issuer_of(leaf, [c for c in supplied if c.subject != c.issuer and c is not leaf], supplied)
     root = _issuer_of(intermediate, [c for c in supplied if c.subject == c.issuer], supplied) if intermediate else None
     vek = _identity_of(leaf)
-    product = root_product(root) if root else None
-    key_sha256 = hashlib.sha256(root.spki).digest() if root else b""
+    top = examine_root(root) if root else None
     return Chain(
         leaf=leaf,
         intermediate=intermediate,
@@ -201,15 +200,15 @@ def _examine(leaf: Certificate, supplied: list[Certificate]) -> Chain:
         key=_key_of(leaf),
         leaf_problem=leaf_problem(leaf),
         intermediate_problem=intermediate_problem(intermediate) if intermediate else "",
-        root_problem=root_problem(root) if root else "",
+        root_problem=top.problem if top else "",
         leaf_signature_problem=_link_problem(intermediate, leaf) if intermediate else "",
         intermediate_signature_problem=_link_problem(root, intermediate) if root and intermediate else "",
-        root_signature_problem="" if root is None or is_known_root(root.der) else _link_problem(root, root),
-        root_key_sha256=key_sha256,
+        root_signature_problem=_link_problem(top.certificate, top.certificate) if top and not top.is_known else "",
+        root_key_sha256=top.key_sha256 if top else b"",
         vek_tcb=vek.tcb.build(vek.product) if vek else b"",
         intermediate_for=intermediate_names(intermediate) if intermediate else None,
-        root_product=product,
-        root_pinned_in=set_of_root(product, key_sha256) if product else None,
+        root_product=top.product if top else None,
+        root_pinned_in=top.pinned_in if top else None,
     )
 
 
