@@ -55,9 +55,12 @@ class Figure:
 
 
 def cpu_us(run: Callable[[], object], times: int, prepare: Callable[[], object] | None = None) -> float:
-    """Measure the CPU time of one call in microseconds, averaged over `times` calls; `prepare` runs before each."""
+    """Measure the CPU time of one call in microseconds, averaged over `times` calls.
+
+    With `prepare`, which runs before each, calls are measured one by one, and it is the median of them.
+    """
     if prepare is not None:
-        return sum(_once(run, prepare) for _ in range(times)) / times / NANOSECONDS_PER_MICROSECOND
+        return statistics.median(_once(run, prepare) for _ in range(times)) / NANOSECONDS_PER_MICROSECOND
     start = time.thread_time_ns()
     for _ in range(times):
         run()
@@ -84,14 +87,20 @@ def paired(
 ) -> Figure:
     """Measure a contestant against its floor, until that many rounds were quiet or four times as many were measured.
 
-    `prepare` runs before each call of the contestant, and is not counted. The quietest count, as many as are wanted.
+    `prepare` runs before each call of the contestant, and is not counted; then floors are measured call by call too.
+    The quietest rounds count, as many as are wanted.
     """
+    alone = None if prepare is None else _nothing
     contestant()
     floor()
     found: list[Round] = []
     while _quiet(found) < rounds and len(found) < MOST * rounds:
-        found.append((cpu_us(floor, times), cpu_us(contestant, times, prepare), cpu_us(floor, times)))
+        found.append((cpu_us(floor, times, alone), cpu_us(contestant, times, prepare), cpu_us(floor, times, alone)))
     return replace(Figure.of(name, sorted(found, key=_floor)[:rounds], limit=limit), target=target)
+
+
+def _nothing() -> None:
+    """Prepare nothing."""
 
 
 def _floor(one: Round) -> float:
