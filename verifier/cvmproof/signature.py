@@ -98,9 +98,10 @@ def verify_p256(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -
 
 
 def verify_p256_der(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -> None:
-    """Check an ECDSA signature given as DER, its form and the size of its numbers seen to already.
+    """Check an ECDSA signature given as DER.
 
-    Raises InvalidSignature; OpenSSL refuses numbers outside 1 to n - 1 itself.
+    Raises InvalidSignature, also for numbers outside 1 to n - 1, and for any other form than DER: OpenSSL writes what
+    it has read anew and compares.
     """
     key.verify(signature, message, _ECDSA_SHA256)
 

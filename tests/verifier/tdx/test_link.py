@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tests.verifier.tdx.situation import ATTACKER, ISSUED, STRANGER, ListChanges, Situation, assert_refused
 
+from cvmproof.signature import load_p256_key, verify_p256_der
 from cvmproof.tdx import link
 from cvmproof.tdx.link import (
     crl_problem,
@@ -54,6 +57,38 @@ def test_a_signature_is_of_one_key_over_one_message() -> None:
     larger = spki_of(derive_key(b"larger", curve="P-384"))
     assert signature_problem(larger, ECDSA_SHA256, signature, MESSAGE) == "public key: expected ECDSA on P-256"
     assert "expected at most" in signature_problem(spki, ECDSA_SHA256, signature[:-1], MESSAGE)
+
+
+def written_otherwise(r: int, s: int) -> dict[str, bytes]:
+    """The same two numbers, in every form but DER that a lax reader might take."""
+    first, second = der.integer(r), der.integer(s)
+    size = len(first) + len(second)
+    padded = bytes((der.INTEGER, 1 + first[1], 0)) + first[2:]
+    return {
+        "length in one byte more": b"\x30\x81" + bytes([size]) + first + second,
+        "length in two bytes more": b"\x30\x82\0" + bytes([size]) + first + second,
+        "length left open": b"\x30\x80" + first + second + bytes(2),
+        "a number behind zeros": der.sequence(padded, second),
+        "length of a number in one byte more": der.sequence(first[:1] + b"\x81" + first[1:], second),
+        "a byte behind it": der.sequence(first, second) + b"\0",
+        "a byte inside behind it": der.sequence(first, second, b"\0"),
+        "a third number": der.sequence(first, second, der.integer(1)),
+        "a set": der.set_of(first, second),
+        "negative": der.sequence(der.integer(r - (1 << 256)), second),
+        "r || s": r.to_bytes(32, "big") + s.to_bytes(32, "big"),
+    }
+
+
+@pytest.mark.parametrize("form", written_otherwise(1, 1))
+def test_a_signature_that_holds_is_refused_in_any_form_but_der(form: str) -> None:
+    signature = sign_der(STRANGER, MESSAGE)
+    numbers = decode_dss_signature(signature)
+    assert signature_problem(spki_of(STRANGER), ECDSA_SHA256, der.sequence(*map(der.integer, numbers)), MESSAGE) == ""
+    other = written_otherwise(*numbers)[form]
+    with pytest.raises(InvalidSignature):
+        verify_p256_der(load_p256_key(spki_of(STRANGER)), other, MESSAGE)
+    problem = signature_problem(spki_of(STRANGER), ECDSA_SHA256, other, MESSAGE)
+    assert problem.startswith(("signature", "DER"))
 
 
 @pytest.mark.parametrize(("r", "s"), [(1, 1), (0, 0), (ORDER, 1), ((1 << 256) - 1, (1 << 256) - 1)])

@@ -29,11 +29,13 @@ class Dates(NamedTuple):
 @lru_cache(maxsize=512)
 def dates_of(backing: Backing, grace: int) -> Dates:
     """Give the dates of what backs a quote; lists and JSON may be used for `grace` seconds more."""
-    chain, signer, more = backing.chain, backing.signer, timedelta(seconds=grace)
+    chain, signer = backing.chain, backing.signer
     certificates = (*chain.certificates, signer.certificate) if signer else chain.certificates
     lists = [one.crl for one in (*backing.root_crls, *backing.pck_crls) if one.crl and not one.problem]
-    dated = [(crl.this_update, crl.next_update + more) for crl in lists if crl.next_update]
-    dated += [(info.issue_date, info.next_update + more) for info in (backing.info, backing.identity) if info]
+    dated = [(crl.this_update, crl.next_update) for crl in lists if crl.next_update]
+    dated += [(info.issue_date, info.next_update) for info in (backing.info, backing.identity) if info]
+    if grace:
+        dated = [(begin, end + timedelta(seconds=grace)) for begin, end in dated]
     begin, end = max(map(_not_before, certificates)), min(map(_not_after, certificates))
     begins, ends = zip(*dated, strict=True) if dated else ((end,), (end,))
     since, until = max(begins), min(ends)
