@@ -425,8 +425,13 @@ def test_a_list_is_checked_against_a_root_before_it_is_kept() -> None:
     assert crl_problem(replace(GOOD, crl={"signed_by": ATTACKER.ark}).revocation_list, root) == (
         "its signature is not the root's"
     )
-    assert "another name" in crl_problem(GOOD.authorities.crl(ISSUED, issuer="ARK-Milan"), root)
-    assert crl_problem(b"junk", root) != ""
+    renamed = GOOD.authorities.crl(ISSUED, issuer="ARK-Milan")
+    assert crl_problem(renamed, root) == "its issuer is another name than the root's"
+    endless = replace(GOOD, crl={"lifetime": None}).revocation_list
+    assert crl_problem(endless, root) == "it does not say when the next one comes"
+    otherwise = replace(GOOD, crl={"form": Pkcs1()}).revocation_list
+    assert crl_problem(otherwise, root) == "not signed with RSA-PSS, SHA-384 and a salt of 48 bytes"
+    assert crl_problem(b"junk", root).startswith("DER at offset 0: expected at most 2 content bytes")
 
 
 # --- other certificates beside the chain -----------------------------------------------------------------------------
@@ -595,9 +600,9 @@ def test_ac_091_a_revocation_list_is_remembered_for_the_root_it_was_examined_und
 def test_a_link_needs_the_issuers_name_and_amds_algorithm() -> None:
     intermediate, root = (read_certificate(GOOD.chain[name]) for name in ("intermediate", "root"))
     leaf = read_certificate(GOOD.chain["leaf"])
-    with pytest.raises(Malformed, match="another name"):
+    with pytest.raises(Malformed, match=r"^its issuer is another name than the next certificate's subject$"):
         verify_link(root, leaf)
-    with pytest.raises(Malformed, match="RSA-PSS"):
+    with pytest.raises(Malformed, match=r"^not signed with RSA-PSS, SHA-384 and a salt of 48 bytes$"):
         verify_link(intermediate, replace(leaf, signature_algorithm=Pkcs1().algorithm))
 
 
@@ -613,6 +618,15 @@ def test_ac_091_everything_remembered_is_bounded() -> None:
     }
     assert "cvmproof.snp.chain._link_problem" in remembered
     assert [name for name, function in remembered.items() if function.cache_info().maxsize is None] == []
+
+
+def test_nothing_is_wrong_with_what_is_not_there() -> None:
+    (alone,) = chains_of((GOOD.chain["leaf"],))
+    assert (alone.intermediate, alone.root, alone.intermediate_for) == (None, None, None)
+    assert (alone.root_product, alone.root_pinned_in) == (None, None)
+    problems = alone.intermediate_problem, alone.root_problem, alone.root_signature_problem
+    assert problems == (alone.leaf_signature_problem, alone.intermediate_signature_problem, "") == ("", "", "")
+    assert alone.root_key_sha256 == b""
 
 
 def test_only_what_looks_like_an_endorsement_key_starts_a_chain() -> None:

@@ -52,6 +52,12 @@ def test_a_root_of_the_same_key_that_is_not_known_is_examined() -> None:
     assert (found.problem, found.pinned_in, found.is_known) == ("its path length is 0", "simulated", False)
 
 
+def test_ac_012_a_root_does_not_become_a_known_one_by_being_taken_for_one() -> None:
+    strangers = replace(GOOD, keys=attackers_keys(GOOD.product)).chain["root"]
+    assert not known_root(strangers).is_known
+    assert known_root(GOOD.chain["root"]).is_known
+
+
 def test_a_root_of_another_key_is_neither_known_nor_pinned() -> None:
     found = root_of(replace(GOOD, keys=attackers_keys(GOOD.product)))
     assert (found.problem, found.product, found.pinned_in, found.is_known) == ("", GOOD.product, None, False)

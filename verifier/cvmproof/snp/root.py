@@ -32,16 +32,16 @@ class Root:
 
 def examine_root(certificate: Certificate) -> Root:
     """Examine one certificate as a root."""
-    return known_root(certificate.der) if is_known_root(certificate.der) else _examine(certificate, is_known=False)
+    return known_root(certificate.der) if is_known_root(certificate.der) else _examine(certificate)
 
 
 @lru_cache(maxsize=len(KNOWN_ROOTS))
 def known_root(der: bytes) -> Root:
     """Give a root certificate whose own signature is known to hold; its bytes are compiled in, so this is no cache."""
-    return _examine(read_certificate(der), is_known=True)
+    return _examine(read_certificate(der))
 
 
-def _examine(certificate: Certificate, *, is_known: bool) -> Root:
+def _examine(certificate: Certificate) -> Root:
     product, key_sha256 = root_product(certificate), hashlib.sha256(certificate.spki).digest()
     return Root(
         certificate=certificate,
@@ -49,5 +49,5 @@ def _examine(certificate: Certificate, *, is_known: bool) -> Root:
         product=product,
         key_sha256=key_sha256,
         pinned_in=set_of_root(product, key_sha256) if product else None,
-        is_known=is_known,
+        is_known=is_known_root(certificate.der),
     )
