@@ -36,7 +36,6 @@ _TIME_DIGITS = {UTC_TIME: 12, GENERALIZED_TIME: 14}
 _HIGH_BIT = 0x80  # the high bit: of a length, "more bytes follow"; of an integer, its sign; in an OID, "goes on"
 _LOW_BITS = 0x7F
 _HIGH_TAG_NUMBER = 0x1F
-_TWO_MORE = 0x82  # of a length: two more bytes follow
 
 Element = tuple[int, int, int]
 """Tag, offset of the first content byte, offset behind the last one (where the next element starts)."""
@@ -78,27 +77,15 @@ def expect(data: bytes, offset: int, end: int, tag: int, what: str) -> tuple[int
     Raises Malformed, naming `what`, for another tag and as `read` does.
     """
     start = offset + 2
-    # Nearly every element is as expected, and its length has one byte or three; any other takes the long way, and what
-    # is wrong with it is found there.
-    if start <= end and data[offset] == tag:
+    # Nearly every element is short and as expected; what is not takes the long way, and any fault is found there.
+    if start <= end and data[offset] == tag and data[offset + 1] < _HIGH_BIT:
         stop = start + data[offset + 1]
-        if data[offset + 1] >= _HIGH_BIT:
-            start, stop = _three_byte_length(data, offset, end)
         if stop <= end:
             return start, stop
     got, start, stop = read(data, offset, end)
     if got != tag:
         raise Malformed(f"{what} at offset {offset}: expected tag {tag:#04x}, got {got:#04x}")
     return start, stop
-
-
-def _three_byte_length(data: bytes, offset: int, end: int) -> tuple[int, int]:
-    """Give where the content of an element starts and ends whose length has three bytes; beyond `end` for any other."""
-    start = offset + 4
-    # With a zero in front, fewer bytes would do.
-    if data[offset + 1] != _TWO_MORE or start > end or not data[offset + 2]:
-        return start, end + 1
-    return start, start + (data[offset + 2] << 8 | data[offset + 3])
 
 
 def only(data: bytes, offset: int, end: int, tag: int, what: str) -> tuple[int, int]:
