@@ -21,7 +21,6 @@ def measure() -> list[Figure]:
             material.bare_signatures(fresh_keys=fresh),
             target=1.35,
             limit=1.35,
-            times=20,
             prepare=material.forget,
         )
         for fresh, how in ((False, "keys loaded before"), (True, "keys loaded with them"))

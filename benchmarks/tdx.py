@@ -247,7 +247,6 @@ def _cold(found: Material) -> list[Figure]:
             bare(nine, fresh_keys=True),
             target=1.45,
             limit=1.45,
-            times=20,
             prepare=forget,
         ),
         _reported(f"{what}, keys loaded before", appraise, bare(nine), prepare=forget),
@@ -303,7 +302,7 @@ def _reported(
     prepare: Callable[[], object] | None = None,
     rounds: int = 15,
 ) -> Figure:
-    found = paired(name, contestant, floor, target=0, limit=0, rounds=rounds, times=20, prepare=prepare)
+    found = paired(name, contestant, floor, target=0, limit=0, rounds=rounds, prepare=prepare)
     return replace(found, target=None, limit=None)
 
 
