@@ -13,6 +13,7 @@ from cvmproof.tdx.link import (
     crl_problem,
     examine_crl,
     link_problem,
+    link_problem_once,
     require_signature,
     signature_problem,
     signed_problem,
@@ -224,14 +225,14 @@ def test_a_list_alone_that_is_not_the_roots_is_refused() -> None:
 def test_ac_091_a_failed_link_is_not_remembered_as_a_good_one_nor_the_reverse() -> None:
     forged = read_certificate(GOOD.platform.pck(signed_by=STRANGER))
     for _ in range(2):
-        assert link_problem(AUTHORITY, LEAF) == ""
-        assert link_problem(AUTHORITY, forged) != ""
+        assert link_problem_once(AUTHORITY, LEAF) == link_problem(AUTHORITY, LEAF) == ""
+        assert link_problem_once(AUTHORITY, forged) == link_problem(AUTHORITY, forged) != ""
         assert crl_problem(GOOD.roots_list, ROOT) == ""
         assert crl_problem(GOOD.roots_list, read_certificate(IntelCa(ATTACKER).root)) != ""
 
 
 def test_ac_091_everything_remembered_is_bounded() -> None:
-    for function in (link.link_problem, link.signed_problem_once, link.lists_of, link.read_crl_once):
+    for function in (link.link_problem_once, link.signed_problem_once, link.lists_of, link.read_crl_once):
         maximum = function.cache_parameters()["maxsize"]
         assert maximum is not None
         assert maximum <= 1024

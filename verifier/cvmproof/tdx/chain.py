@@ -9,7 +9,7 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from cvmproof.signature import load_p256_key
-from cvmproof.tdx.link import link_problem, signed_problem_once
+from cvmproof.tdx.link import link_problem, link_problem_once, signed_problem_once
 from cvmproof.tdx.profile import authority_problem, is_signer, pck_problem, signer_problem
 from cvmproof.tdx.root import Root, cut_root, examine_root
 from cvmproof_formats.errors import Category, Malformed
@@ -67,7 +67,7 @@ def examine_pck_chain(data: bytes) -> PckChain:
         leaf_problem=pck_problem(leaf),
         authority_problem=authority_problem(authority),
         leaf_signature_problem=link_problem(authority, leaf),
-        authority_signature_problem=link_problem(root.certificate, authority),
+        authority_signature_problem=link_problem_once(root.certificate, authority),
     )
 
 

@@ -31,8 +31,11 @@ def dates_of(backing: Backing, grace: int) -> Dates:
     """Give the dates of what backs a quote; lists and JSON may be used for `grace` seconds more."""
     chain, signer = backing.chain, backing.signer
     certificates = (*chain.certificates, signer.certificate) if signer else chain.certificates
-    lists = [one.crl for one in (*backing.root_crls, *backing.pck_crls) if one.crl and not one.problem]
-    dated = [(crl.this_update, crl.next_update) for crl in lists if crl.next_update]
+    dated = [
+        (one.crl.this_update, one.crl.next_update)
+        for one in (*backing.root_crls, *backing.pck_crls)
+        if one.crl and one.crl.next_update and not one.problem
+    ]
     dated += [(info.issue_date, info.next_update) for info in (backing.info, backing.identity) if info]
     if grace:
         dated = [(begin, end + timedelta(seconds=grace)) for begin, end in dated]

@@ -1,7 +1,7 @@
 """Who signed what in Intel's hierarchy: certificates, revocation lists, and signed JSON.
 
-Each function gives what is wrong in words, or "" where nothing is. All are pure functions of bytes, and remembered;
-dates are other questions, asked anew each time.
+Each function gives what is wrong in words, or "" where nothing is. All are pure functions of bytes, and what many
+quotes share is remembered; dates are other questions, asked anew each time.
 """
 
 from functools import lru_cache
@@ -24,12 +24,17 @@ _COMPONENT_SIZE = 32  # bytes
 _OTHER_SIGNATURE = "its signature is not the issuer's"
 
 
-@lru_cache(maxsize=1024)
 def link_problem(issuer: Certificate, subject: Certificate) -> str:
     """Say what keeps one certificate from having signed another, names included."""
     if subject.issuer != issuer.subject:
         return "its issuer is another name than the next certificate's subject"
     return signature_problem(issuer.spki, subject.signature_algorithm, subject.signature, subject.tbs)
+
+
+@lru_cache(maxsize=256)
+def link_problem_once(issuer: Certificate, subject: Certificate) -> str:
+    """The same, remembered: for authorities, which stand in many chains."""
+    return link_problem(issuer, subject)
 
 
 def signature_problem(spki: bytes, algorithm: bytes, signature: bytes, message: bytes) -> str:
