@@ -5,28 +5,36 @@ What fits these patterns to the last character is read at once. Anything else is
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from cvmproof_formats.record import maker
 from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
 from cvmproof_formats.tdx.pattern import Pattern
-from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS, SvnLevel
-from cvmproof_formats.tdx.tcb_status import PART_STATUSES
+from cvmproof_formats.tdx.read_levels import ReadLevels
+from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS, Rating, SvnLevel
+from cvmproof_formats.tdx.tcb_status import PART_STATUSES, TcbStatus
 
 NUMBER: Final = "(0|[1-9][0-9]{0,9})"
-# fromisoformat refuses days that do not exist; hours it may take up to 24, so those are counted here.
-_TWO = "[0-9][0-9]"
-MOMENT: Final = rf'"(20{_TWO}-{_TWO}-{_TWO}T(?:[01][0-9]|2[0-3]):{_TWO}:{_TWO}Z)"'
+# Only what exists, so that a level's date needs no look once it fits; a February 29 is left to the strict reader.
+_DAY = "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+MOMENT: Final = rf'"(20[0-9]{{2}}-{_DAY}T{_TIME}Z)"'
 _TEXT = r'"[ !#-\[\]-~]{1,64}"'  # printable ASCII without a quotation mark or backslash
 _ADVISORIES = f"{_TEXT}(?:,{_TEXT}){{0,{MAXIMUM_ADVISORIES - 1}}}"
-RATING: Final = rf'"tcbDate":{MOMENT},"tcbStatus":"([A-Za-z]+)"(?:,"advisoryIDs":\[({_ADVISORIES})\])?'
-"""What a level says: date, status, and the advisories as a text or None."""
 BEHIND: Final[str] = r"([,\]])"
 """What follows an entry of a list: another one, or its end."""
-_SVN_LEVEL = Pattern(rf'\{{"tcb":\{{"isvsvn":{NUMBER}\}},{RATING}\}}{BEHIND}')
-
 Groups = tuple[str, ...]
+
+
+def rating(statuses: frozenset[TcbStatus]) -> str:
+    """Write the pattern of what a level says: date, one of these statuses, and the advisories as a text or None."""
+    names = "|".join(sorted(statuses))
+    return rf'"tcbDate":{MOMENT},"tcbStatus":"({names})"(?:,"advisoryIDs":\[({_ADVISORIES})\])?'
+
+
+_SVN_LEVEL = Pattern(rf'\{{"tcb":\{{"isvsvn":{NUMBER}\}},{rating(PART_STATUSES)}\}}{BEHIND}')
 
 
 class Unusual(ValueError):
@@ -34,7 +42,7 @@ class Unusual(ValueError):
 
 
 UNUSUAL: Final = (ValueError, KeyError)
-"""What reading at once raises where something is unusual: values and statuses out of bounds among it."""
+"""What reading at once raises where something is unusual: values out of bounds among it."""
 
 
 def text_of(body: bytes) -> str:
@@ -71,30 +79,29 @@ def number(digits: str, highest: int) -> int:
     return found
 
 
-# ValueError for a time that does not exist.
 moment = datetime.fromisoformat
-_svn_level = maker(SvnLevel)
-_PART_STATUSES = {str(one): one for one in PART_STATUSES}
+_new_svn_level = maker(SvnLevel)
+_STATUSES = {str(one): one for one in TcbStatus}
 
 
-def svn_levels(text: str, at: int, highest: int) -> tuple[tuple[SvnLevel, ...], int]:
+def rating_of(entry: Groups) -> Rating:
+    """Give what a level says, of the groups of an entry whose last ones are `rating` and `BEHIND`."""
+    date, name, named = entry[-4:-1]
+    return moment(date), _STATUSES[name], tuple(named[1:-1].split('","')) if named else ()
+
+
+def svn_levels(text: str, at: int, highest: int) -> tuple[Sequence[SvnLevel], int]:
     """Read the list of levels of a module or enclave, from behind its bracket; give it, and where it ends.
 
     Raises one of `UNUSUAL`.
     """
     found, end = entries(text, at, _SVN_LEVEL.compiled)
-    levels = tuple(
-        [
-            _svn_level(
-                isvsvn=int(isvsvn),
-                tcb_date=moment(date),
-                status=_PART_STATUSES[name],
-                advisories=tuple(named[1:-1].split('","')) if named else (),
-            )
-            for isvsvn, date, name, named, _ in found
-        ]
-    )
-    numbers = {level.isvsvn for level in levels}
-    if len(numbers) != len(levels) or max(numbers) > highest:
+    numbers = [int(entry[0]) for entry in found]
+    if len(set(numbers)) != len(numbers) or max(numbers) > highest:
         raise Unusual
-    return levels, end
+    return ReadLevels(numbers, found, _svn_level), end
+
+
+def _svn_level(isvsvn: int, entry: Groups) -> SvnLevel:
+    tcb_date, status, advisories = rating_of(entry)
+    return _new_svn_level(isvsvn=isvsvn, tcb_date=tcb_date, status=status, advisories=advisories)

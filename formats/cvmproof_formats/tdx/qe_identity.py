@@ -4,6 +4,7 @@ Follows PCS API 4, "Enclave identity", version 2. Identities of other enclaves (
 are signed by the same key, but say nothing about the quoting enclave of a TD.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -61,7 +62,7 @@ class QeIdentity:
     mrsigner: bytes
     """32 bytes."""
     isvprodid: int
-    levels: tuple[SvnLevel, ...]
+    levels: Sequence[SvnLevel]
 
 
 def read_qe_identity(body: bytes) -> QeIdentity:

@@ -1,10 +1,11 @@
 """TCB info: which versions of a TDX platform and its modules Intel calls up to date.
 
 Follows PCS API 4, "TCB info (TDX)", version 3. Version 2 and id "SGX" are never about a TD. Levels are kept in the
-file's order; `descending` is the order in which they are tried.
+file's order; `rank_of` says which of two is the higher one.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import starmap
@@ -16,6 +17,7 @@ from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
 from cvmproof_formats.tdx.pattern import Pattern
+from cvmproof_formats.tdx.read_levels import ReadLevels
 from cvmproof_formats.tdx.tcb_level import (
     MAXIMUM_LEVELS,
     OPTIONAL,
@@ -107,8 +109,10 @@ class PlatformLevel:
     tdx_labels: Labels = TDX_LABELS
 
 
+PlatformRank = tuple[bytes, int, bytes]
+"""What a level demands: SGX's SVNs, PCESVN and TDX's SVNs."""
 rank_of = attrgetter("sgx", "pcesvn", "tdx")
-"""Key to sort levels by: the leftmost difference decides."""
+"""Rank of a level: of two that differ, the leftmost difference decides which is higher."""
 
 
 @record
@@ -129,7 +133,7 @@ class ModuleIdentity:
 
     version: int
     module: TdxModule
-    levels: tuple[SvnLevel, ...]
+    levels: Sequence[SvnLevel]
 
     @property
     def id(self) -> str:
@@ -153,7 +157,7 @@ class TcbInfo:
     """For modules without a major version."""
     module_identities: tuple[ModuleIdentity, ...] = ()
     """Empty in files from before TDX 1.5."""
-    levels: tuple[PlatformLevel, ...]
+    levels: Sequence[PlatformLevel]
 
     def identity(self, version: int) -> ModuleIdentity | None:
         """Find the identity of the modules of one major version."""
@@ -161,11 +165,6 @@ class TcbInfo:
             if found.version == version:
                 return found
         return None
-
-
-def descending(levels: tuple[PlatformLevel, ...]) -> tuple[PlatformLevel, ...]:
-    """Sort levels into the order in which they are tried, the highest first, whatever order the file has."""
-    return tuple(sorted(levels, key=rank_of, reverse=True))
 
 
 def read_tcb_info(body: bytes) -> TcbInfo:
@@ -251,27 +250,22 @@ def _module_at_once(groups: list[str]) -> TdxModule:
     return _tdx_module(mrsigner=mrsigner, attributes=attributes, attributes_mask=attributes_mask)
 
 
-def _levels_at_once(text: str, at: int) -> tuple[tuple[PlatformLevel, ...], int]:
+def _levels_at_once(text: str, at: int) -> tuple[Sequence[PlatformLevel], int]:
     found, end = canonical.entries(text, at, _LEVEL.compiled)
     # Of a level's two lists mostly one differs from the level above, so each is read where it changes.
-    sgx = _each_changed([groups[0] for groups in found], _SGX_SVNS)
-    tdx = _each_changed([groups[2] for groups in found], _TDX_SVNS)
-    levels = tuple(
-        [
-            _platform_level(
-                sgx=sgx_svns,
-                pcesvn=int(pcesvn),
-                tdx=tdx_svns,
-                tcb_date=canonical.moment(date),
-                status=_PLATFORM_STATUSES[name],
-                advisories=tuple(named[1:-1].split('","')) if named else (),
-            )
-            for (_, pcesvn, _, date, name, named, _), sgx_svns, tdx_svns in zip(found, sgx, tdx, strict=True)
-        ]
-    )
-    if len(set(map(rank_of, levels))) != len(levels) or max([level.pcesvn for level in levels]) > _HIGHEST_PCESVN:
+    sgx = _each_changed([entry[0] for entry in found], _SGX_SVNS)
+    tdx = _each_changed([entry[2] for entry in found], _TDX_SVNS)
+    pcesvns = [int(entry[1]) for entry in found]
+    ranks = [*zip(sgx, pcesvns, tdx, strict=True)]
+    if len(set(ranks)) != len(ranks) or max(pcesvns) > _HIGHEST_PCESVN:
         raise canonical.Unusual
-    return levels, end
+    return ReadLevels(ranks, found, _platform_level), end
+
+
+def _platform_level(rank: PlatformRank, entry: canonical.Groups) -> PlatformLevel:
+    sgx, pcesvn, tdx = rank
+    tcb_date, status, advisories = canonical.rating_of(entry)
+    return _new_level(sgx=sgx, pcesvn=pcesvn, tdx=tdx, tcb_date=tcb_date, status=status, advisories=advisories)
 
 
 def _each_changed(texts: list[str], pattern: Pattern[str]) -> list[bytes]:
@@ -429,8 +423,7 @@ def _written(labels: Labels) -> str:
 
 
 _SVNS = {str(svn): svn for svn in range(_HIGHEST_COMPONENT + 1)}
-_PLATFORM_STATUSES = {str(status): status for status in PLATFORM_STATUSES}
-_platform_level, _module_identity = maker(PlatformLevel), maker(ModuleIdentity)
+_new_level, _module_identity = maker(PlatformLevel), maker(ModuleIdentity)
 _tdx_module, _tcb_info = maker(TdxModule), maker(TcbInfo)
 _HEX_MODULE = (
     f'"mrsigner":"([0-9a-fA-F]{{{2 * _MRSIGNER}}})","attributes":"([0-9a-fA-F]{{{2 * _ATTRIBUTES}}})",'
@@ -455,6 +448,6 @@ def _any_components(labels: Labels) -> str:
 
 _LEVEL = Pattern(
     rf'\{{"tcb":\{{"sgxtcbcomponents":{_any_components(SGX_LABELS)},"pcesvn":{canonical.NUMBER},'
-    rf'"tdxtcbcomponents":{_any_components(TDX_LABELS)}\}},{canonical.RATING}\}}{canonical.BEHIND}',
+    rf'"tdxtcbcomponents":{_any_components(TDX_LABELS)}\}},{canonical.rating(PLATFORM_STATUSES)}\}}{canonical.BEHIND}',
     re.DOTALL,
 )

@@ -4,7 +4,9 @@ Follows PCS API 4, TCB info version 3 and enclave identity version 2. A level of
 one number; those of a platform stand in `tcb_info`. What levels of all kinds share is read and written here.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from cvmproof_formats.errors import Category, Malformed
@@ -34,6 +36,10 @@ class SvnLevel:
     advisories: tuple[str, ...] = ()
 
 
+svn_of = attrgetter("isvsvn")
+"""Rank of such a level."""
+
+
 def read_svn_levels(value: object, what: str, highest: int) -> tuple[SvnLevel, ...]:
     """Read a list of levels of one number each (0 to `highest`), in the file's order.
 
@@ -44,7 +50,7 @@ def read_svn_levels(value: object, what: str, highest: int) -> tuple[SvnLevel, .
     return levels
 
 
-def write_svn_levels(levels: tuple[SvnLevel, ...]) -> list[object]:
+def write_svn_levels(levels: Sequence[SvnLevel]) -> list[object]:
     """Write the list for `signed_json.build_body`."""
     return [
         {"tcb": {"isvsvn": level.isvsvn}, **write_rating(level.tcb_date, level.status, level.advisories)}

@@ -14,7 +14,7 @@ PCESVN, its module's SVN, its quoting enclave's ISVSVN (`SoftwarePlatform.rated`
 `SoftwarePlatform.with_quoting_enclave`). And `rating` makes other levels for a machine that stays as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypedDict, Unpack
@@ -81,7 +81,7 @@ class TcbInfoChanges(TypedDict, total=False):
     evaluation_number: int
     module: TdxModule
     module_identities: tuple[ModuleIdentity, ...]
-    levels: tuple[PlatformLevel, ...]
+    levels: Sequence[PlatformLevel]
 
 
 class QeIdentityChanges(TypedDict, total=False):
@@ -96,7 +96,7 @@ class QeIdentityChanges(TypedDict, total=False):
     attributes_mask: bytes
     mrsigner: bytes
     isvprodid: int
-    levels: tuple[SvnLevel, ...]
+    levels: Sequence[SvnLevel]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx.canonical import UNUSUAL
+from cvmproof_formats.tdx.read_levels import ReadLevels
 
 Read = TypeVar("Read")
 
@@ -52,7 +53,7 @@ def parts(value: object) -> object:
     """Every field of a dataclass, those too that are left out of its own comparison."""
     if is_dataclass(value):
         return type(value), [parts(getattr(value, field.name)) for field in fields(value)]
-    return [parts(one) for one in value] if isinstance(value, tuple) else value
+    return [parts(one) for one in value] if isinstance(value, tuple | ReadLevels) else value
 
 
 def changes(data: bytes) -> Iterator[bytes]:

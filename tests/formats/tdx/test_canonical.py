@@ -1,8 +1,10 @@
 """Signed JSON read at once: as the strict reader reads it, or not at all."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from cvmproof_formats.tdx import canonical, qe_identity, tcb_info
 from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
 from cvmproof_formats.tdx.signed_json import read_signed
 from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS
+from cvmproof_formats.tdx.tcb_status import PLATFORM_STATUSES, TcbStatus
 from cvmproof_simulator.tdx.collateral import simulated_qe_identity, simulated_tcb_info
 
 ISSUED = datetime(2026, 11, 1, tzinfo=UTC)
@@ -176,6 +179,43 @@ def test_times_are_those_of_the_strict_reader() -> None:
     found = tcb_info.read_tcb_info(BODY)
     assert (found.issue_date, found.issue_date.tzinfo) == (ISSUED, UTC)
     assert found.next_update - found.issue_date == timedelta(days=30)
+
+
+def test_a_moment_that_fits_exists_and_one_that_exists_fits_unless_it_is_a_february_29() -> None:
+    moment = re.compile(canonical.MOMENT)
+    for year, month, day in product(range(1999, 2101), range(14), range(33)):
+        text = f"{year}-{month:02}-{day:02}"
+        fits = moment.fullmatch(f'"{text}T00:00:00Z"') is not None
+        assert fits is (2000 <= year < 2100 and exists(text) and (month, day) != (2, 29)), text
+
+
+@pytest.mark.parametrize(("hour", "minute", "second"), [(23, 59, 59), (24, 0, 0), (0, 60, 0), (0, 0, 60), (12, 61, 5)])
+def test_a_time_of_day_that_fits_exists(hour: int, minute: int, second: int) -> None:
+    text = f"2026-11-01T{hour:02}:{minute:02}:{second:02}Z"
+    assert (re.fullmatch(canonical.MOMENT, f'"{text}"') is not None) is (hour < 24 and minute < 60 and second < 60)
+
+
+def exists(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("day", ["2028-02-29", "2027-02-29"])
+def test_a_level_of_february_29_is_left_to_the_strict_reader(day: str) -> None:
+    body = BODY.replace(b'"tcbDate":"2026-08-12', b'"tcbDate":"%s' % day.encode(), 1)
+    assert taken(tcb_info._read_at_once, body) is None
+    assert outcome(tcb_info.read_tcb_info, body) == outcome(tcb_info._read_by_member, body)
+    assert isinstance(outcome(tcb_info.read_tcb_info, body), tuple)
+
+
+@pytest.mark.parametrize("status", PLATFORM_STATUSES)
+def test_every_status_of_a_platform_is_read_at_once(status: TcbStatus) -> None:
+    levels = tuple(replace(level, status=status) for level in INFO.levels)
+    found = tcb_info._read_at_once(tcb_info.build_tcb_info(replace(INFO, levels=levels)))
+    assert [level.status for level in found.levels] == [status] * len(levels)
 
 
 def test_everything_recorded_that_can_be_read_is_read_at_once(recorded: Path) -> None:

@@ -19,7 +19,7 @@ from cvmproof_formats.tdx.tcb_info import (
     TcbInfo,
     TdxModule,
     build_tcb_info,
-    descending,
+    rank_of,
     read_tcb_info,
 )
 from cvmproof_formats.tdx.tcb_level import SvnLevel
@@ -100,7 +100,7 @@ def test_ac_039_the_order_of_levels_in_the_file_does_not_matter() -> None:
     for shuffled in list(permutations(levels))[::37]:
         got = read_tcb_info(build_tcb_info(replace(INFO, levels=shuffled)))
         assert got.levels == shuffled
-        assert descending(got.levels) == levels
+        assert tuple(sorted(got.levels, key=rank_of, reverse=True)) == levels
 
 
 def test_two_entries_between_which_only_their_order_could_decide_are_refused() -> None:
@@ -309,7 +309,7 @@ def test_every_recorded_tcb_info_is_read_and_written_again_exactly(recorded: Pat
         upper = b'"fmspc":"%s"' % info.fmspc.hex().upper().encode() in signed.body
         assert build_tcb_info(info, fmspc_in_upper_case=upper) == signed.body, path.name
         assert build_signed(tcb_info.NAME, signed) == data.rstrip(b"\n")
-        assert descending(info.levels) == info.levels
+        assert sorted(info.levels, key=rank_of, reverse=True) == list(info.levels)
         assert info.next_update - info.issue_date == timedelta(days=30)
 
 

@@ -15,7 +15,7 @@ from cvmproof_formats.tdx.hierarchy import Ca
 from cvmproof_formats.tdx.p256 import signature_der
 from cvmproof_formats.tdx.qe_identity import read_qe_identity
 from cvmproof_formats.tdx.signed_json import read_signed
-from cvmproof_formats.tdx.tcb_info import descending, read_tcb_info
+from cvmproof_formats.tdx.tcb_info import rank_of, read_tcb_info
 from cvmproof_formats.tdx.tcb_status import PART_STATUSES, PLATFORM_STATUSES, TcbStatus, advise_relaunch, converge
 from cvmproof_formats.x509 import read_crl
 from cvmproof_simulator.keys.intel import checked_in_intel_keys, generate_intel_keys
@@ -58,7 +58,7 @@ def test_what_is_signed_is_read_back() -> None:
     for signed in (info, identity):
         key.verify(signature_der(signed.signature), signed.body, ec.ECDSA(SHA256()))
     assert (GOOD.tcb_info.issue_date, GOOD.tcb_info.next_update) == (ISSUED, ISSUED + timedelta(days=30))
-    assert descending(GOOD.tcb_info.levels) == GOOD.tcb_info.levels
+    assert sorted(GOOD.tcb_info.levels, key=rank_of, reverse=True) == list(GOOD.tcb_info.levels)
 
 
 def test_evaluation_numbers_are_read_back() -> None:

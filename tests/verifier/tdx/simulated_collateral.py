@@ -100,12 +100,12 @@ def other_levels() -> Iterator[Input]:
 
 def other_orders() -> Iterator[Input]:
     """Levels in another order, too many, too few: of the platform, and of the quoting enclave."""
-    levels = COLLATERAL.tcb_info.levels
+    levels = tuple(COLLATERAL.tcb_info.levels)
     orders = {"reversed": levels[::-1], "rotated": levels[3:] + levels[:3], "the last alone": levels[-1:]}
     orders |= {"the first twice": levels[:1] + levels, "the second twice": levels[:2] + levels[1:]}
     for change, order in orders.items():
         yield input_of("TCB info, levels", change, collateral=COLLATERAL.with_tcb_info(levels=order))
-    enclaves = COLLATERAL.qe_identity.levels
+    enclaves = tuple(COLLATERAL.qe_identity.levels)
     of_enclave = {"reversed": enclaves[::-1], "none": (), "the first twice": enclaves[:1] + enclaves}
     of_enclave |= {f"{svn}": (replace(enclaves[0], isvsvn=svn),) for svn in range(10)}
     for change, found in of_enclave.items():

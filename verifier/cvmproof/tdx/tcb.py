@@ -5,17 +5,23 @@ highest that fits counts, whatever order the file has. Where one of the three ha
 nothing of what the others came to is said.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import chain
 from operator import attrgetter, ge
+from typing import TypeVar
 
 from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.pck import PckIdentity
 from cvmproof_formats.tdx.qe_identity import QeIdentity
-from cvmproof_formats.tdx.tcb_info import PlatformLevel, TcbInfo, descending
-from cvmproof_formats.tdx.tcb_level import SvnLevel
+from cvmproof_formats.tdx.read_levels import ranks_of
+from cvmproof_formats.tdx.tcb_info import PlatformLevel, PlatformRank, TcbInfo, rank_of
+from cvmproof_formats.tdx.tcb_level import svn_of
 from cvmproof_formats.tdx.tcb_status import TcbStatus, advise_relaunch, converge
 from cvmproof_formats.tdx.tee_tcb_svn import TeeTcbSvn
+
+Rank = TypeVar("Rank", int, PlatformRank)
+Level = TypeVar("Level")
 
 
 @record
@@ -62,10 +68,10 @@ def rate_once(info: TcbInfo, identity: QeIdentity, pck: PckIdentity, svn: TeeTcb
     if platform is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing="platform")
     versioned = info.identity(version) if version else None
-    module = _highest(versioned.levels, svn.module_svn) if versioned else None
+    module = _highest(versioned.levels, svn_of, svn.module_svn.__ge__) if versioned else None
     if version and module is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing=f"TDX module {svn.module_id}")
-    enclave = _highest(identity.levels, qe_svn)
+    enclave = _highest(identity.levels, svn_of, qe_svn.__ge__)
     if enclave is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing="quoting enclave")
     parts = (enclave,) if module is None else (enclave, module)
@@ -83,20 +89,19 @@ def rate_once(info: TcbInfo, identity: QeIdentity, pck: PckIdentity, svn: TeeTcb
 def _platform(info: TcbInfo, pck: PckIdentity, svn: TeeTcbSvn) -> PlatformLevel | None:
     first = svn.first_of_platform
     compared = svn.components[first:]
-    for level in descending(info.levels):
+
+    def fits(rank: PlatformRank) -> bool:
+        sgx, pcesvn, tdx = rank
         # Each reader makes sure of 16 components.
-        if (
-            pck.pcesvn >= level.pcesvn
-            and all(map(ge, pck.components, level.sgx))
-            and all(map(ge, compared, level.tdx[first:]))
-        ):
-            return level
+        return pck.pcesvn >= pcesvn and all(map(ge, pck.components, sgx)) and all(map(ge, compared, tdx[first:]))
+
+    return _highest(info.levels, rank_of, fits)
+
+
+def _highest(levels: Sequence[Level], rank_of: Callable[[Level], Rank], fits: Callable[[Rank], bool]) -> Level | None:
+    """Give the highest level that fits, whatever the order of the file."""
+    ranks = ranks_of(levels, rank_of)
+    for rank in sorted(ranks, reverse=True):
+        if fits(rank):
+            return levels[ranks.index(rank)]
     return None
-
-
-def _highest(levels: tuple[SvnLevel, ...], svn: int) -> SvnLevel | None:
-    highest = None
-    for level in levels:
-        if svn >= level.isvsvn and (highest is None or level.isvsvn > highest.isvsvn):
-            highest = level
-    return highest
