@@ -30,7 +30,7 @@ __all__ = ["appraise", "verify"]
 _VENDOR_SET = TrustRoots.production().name
 _ORDER = tuple(Authority)  # weakest first
 _LEFT_OPEN = (Outcome.UNCONSTRAINED, "any", "not asked")
-_ERROR = Outcome.ERROR  # each look into an enumeration costs as much as the rest of a check
+_PASS, _ERROR = Outcome.PASS, Outcome.ERROR  # each look into an enumeration costs as much as the rest of a check
 _NOT_ASKED: Answer = (_ERROR, "an answer", "the question was not asked")
 _FRESHNESS_IDS = frozenset(question.id for question in FRESHNESS_QUESTIONS)
 _LIVE_IDS = frozenset(question.id for question in LIVE_QUESTIONS)
@@ -248,34 +248,44 @@ def _lasting(technology: AnyTechnology, grounds: tuple[object, ...], policy: Pol
 
     Raises _OurError.
     """
-    found = [_NOT_ASKED] * len(plan.ids)
+    found, sound = [_NOT_ASKED] * len(plan.ids), True
     for about, places, ground in zip(technology.lasting, plan.lasting, grounds, strict=True):
-        _ask(about.answers, places, about.ask(ground, policy), found)
-    if [answer for answer in found if answer[0] is _ERROR and answer is not _NOT_ASKED]:
+        sound &= _ask(about.answers, places, about.ask(ground, policy), found)
+    if not sound:
         raise _OurError(found)
     return tuple(found)
 
 
-def _ask(answers: Mapping[str, Callable[[Any], Answer]], places: Places, subject: object, found: list[Answer]) -> None:
-    """Ask about a subject, and put each answer in its place."""
+def _ask(answers: Mapping[str, Callable[[Any], Answer]], places: Places, subject: object, found: list[Answer]) -> bool:
+    """Ask about a subject, and put each answer in its place; tell whether none of them is our own error."""
+    sound = True
     # Dozens of questions for each appraisal: a function around each costs more than some of them do.
     for index, id_ in places:
         try:
             answer = outcome, _, _ = answers[id_](subject)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is not yes; the other checks go on
-            answer = (_ERROR, "an answer", f"{type(error).__name__}: {error}")
+            answer, sound = (_ERROR, "an answer", f"{type(error).__name__}: {error}"), False
         else:
-            if type(answer) is not tuple or type(outcome) is not Outcome:
-                answer = (_ERROR, "an answer", f"{type(answer).__name__} of {type(outcome).__name__}, which is none")
+            if outcome is not _PASS or type(answer) is not tuple:
+                answer = _checked(answer)
+                sound = sound and answer[0] is not _ERROR
         found[index] = answer
+    return sound
+
+
+def _checked(answer: Answer) -> Answer:
+    """Give an answer, our own error in the place of what is none, whatever its type was declared to be."""
+    outcome = answer[0]
+    if type(answer) is tuple and type(outcome) is Outcome:
+        return answer
+    return _ERROR, "an answer", f"{type(answer).__name__} of {type(outcome).__name__}, which is none"
 
 
 def _verdict(given: Sequence[Answer], demand: Demand) -> Verdict:
     """Accept if there is an answer to every question and each is a pass, or an absence that its policy tolerates."""
     # Nothing asked is nothing answered, and no reason to accept.
     complete = len(given) == demand.count > 0
-    passed = Outcome.PASS  # each look into an enumeration costs as much as the rest
-    others = [answer for answer in given if answer[0] is not passed]
+    others = [answer for answer in given if answer[0] is not _PASS]
     if complete and not others:
         return Verdict.ACCEPTED
     outcomes = {answer[0] for answer in others}

@@ -84,9 +84,9 @@ _new_svn_level = maker(SvnLevel)
 _STATUSES = {str(one): one for one in TcbStatus}
 
 
-def rating_of(entry: Groups) -> Rating:
-    """Give what a level says, of the groups of an entry whose last ones are `rating` and `BEHIND`."""
-    date, name, named = entry[-4:-1]
+def rating_of(texts: Groups) -> Rating:
+    """Give what a level says, of the groups that `rating` has."""
+    date, name, named = texts
     return moment(date), _STATUSES[name], tuple(named[1:-1].split('","')) if named else ()
 
 
@@ -99,9 +99,9 @@ def svn_levels(text: str, at: int, highest: int) -> tuple[Sequence[SvnLevel], in
     numbers = [int(entry[0]) for entry in found]
     if len(set(numbers)) != len(numbers) or max(numbers) > highest:
         raise Unusual
-    return ReadLevels(numbers, found, _svn_level), end
+    return ReadLevels(numbers, [entry[1:4] for entry in found], _svn_level), end
 
 
-def _svn_level(isvsvn: int, entry: Groups) -> SvnLevel:
-    tcb_date, status, advisories = rating_of(entry)
+def _svn_level(isvsvn: int, texts: Groups) -> SvnLevel:
+    tcb_date, status, advisories = rating_of(texts)
     return _new_svn_level(isvsvn=isvsvn, tcb_date=tcb_date, status=status, advisories=advisories)

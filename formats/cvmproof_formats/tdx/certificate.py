@@ -27,7 +27,7 @@ from cvmproof_formats.x509 import (
 _VERSION_3 = 3
 # A chain has a dozen of these; a NamedTuple's own constructor costs twice what it wraps.
 new_extension: Final = tuple.__new__
-_certificate = maker(Certificate)
+_certificate, _moment = maker(Certificate), datetime.fromisoformat
 # Of a SEQUENCE, [3] or OCTET STRING: tag and the byte that says how many follow.
 _LENGTH_1, _LENGTH_2 = 0x80, 0x100  # from here on a length takes one byte more, or two (X.690 10.1)
 
@@ -41,7 +41,7 @@ def read_intel_certificate(data: bytes) -> Certificate:
 def utc_time(day: bytes, time: bytes) -> datetime | None:
     """Read the 6 digits of a UTCTime's day, of 2000 to 2049, and the 6 of its time; None for what does not exist."""
     try:
-        return datetime.fromisoformat((b"20" + day + b"T" + time + b"Z").decode())
+        return _moment((b"20" + day + b"T" + time + b"Z").decode())
     except ValueError:
         return None
 

@@ -259,12 +259,12 @@ def _levels_at_once(text: str, at: int) -> tuple[Sequence[PlatformLevel], int]:
     ranks = [*zip(sgx, pcesvns, tdx, strict=True)]
     if len(set(ranks)) != len(ranks) or max(pcesvns) > _HIGHEST_PCESVN:
         raise canonical.Unusual
-    return ReadLevels(ranks, found, _platform_level), end
+    return ReadLevels(ranks, [entry[3:6] for entry in found], _platform_level), end
 
 
-def _platform_level(rank: PlatformRank, entry: canonical.Groups) -> PlatformLevel:
+def _platform_level(rank: PlatformRank, texts: canonical.Groups) -> PlatformLevel:
     sgx, pcesvn, tdx = rank
-    tcb_date, status, advisories = canonical.rating_of(entry)
+    tcb_date, status, advisories = canonical.rating_of(texts)
     return _new_level(sgx=sgx, pcesvn=pcesvn, tdx=tdx, tcb_date=tcb_date, status=status, advisories=advisories)
 
 
