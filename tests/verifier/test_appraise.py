@@ -649,6 +649,12 @@ def test_a_verdict_lasts_no_longer_than_the_signature_of_a_policy() -> None:
         GOOD.appraise(replace(policy, expires_at=NOW)).require_accepted(NOW)
 
 
+class Three(tuple[object, ...]):
+    """What looks like an answer, and may behave in another way whenever it is looked at."""
+
+    __slots__ = ()
+
+
 @pytest.mark.parametrize(
     ("answer", "got"),
     [
@@ -656,6 +662,10 @@ def test_a_verdict_lasts_no_longer_than_the_signature_of_a_policy() -> None:
         (giving(None), "TypeError: cannot unpack"),
         (giving([Outcome.PASS, "", ""]), "list of Outcome, which is none"),
         (giving(("pass", "", "")), "tuple of str, which is none"),
+        (giving({Outcome.PASS: "", "a": "", "b": ""}), "dict of Outcome, which is none"),
+        (giving(iter((Outcome.PASS, "", ""))), "tuple_iterator of Outcome, which is none"),
+        (giving((Outcome.PASS, "", "", "")), "ValueError: too many values"),
+        (giving(Three((Outcome.PASS, "", ""))), "Three of Outcome, which is none"),
     ],
 )
 def test_ac_089_090_what_went_wrong_with_an_answer_is_said(

@@ -267,15 +267,14 @@ def _ask(answers: Mapping[str, Callable[[Any], Answer]], places: Places, subject
             answer, sound = (_ERROR, "an answer", f"{type(error).__name__}: {error}"), False
         else:
             if outcome is not _PASS or type(answer) is not tuple:
-                answer = _checked(answer)
+                answer = _checked(answer, outcome)
                 sound = sound and answer[0] is not _ERROR
         found[index] = answer
     return sound
 
 
-def _checked(answer: Answer) -> Answer:
+def _checked(answer: Answer, outcome: object) -> Answer:
     """Give an answer, our own error in the place of what is none, whatever its type was declared to be."""
-    outcome = answer[0]
     if type(answer) is tuple and type(outcome) is Outcome:
         return answer
     return _ERROR, "an answer", f"{type(answer).__name__} of {type(outcome).__name__}, which is none"

@@ -9,10 +9,10 @@ from tests.verifier.snp.situation import ids_of_no
 from tests.verifier.tdx.situation import NOW, Situation, assert_accepted, policy_of, policy_without_tdx
 
 from cvmproof.appraisal import Verdict
-from cvmproof.check import Answer, Outcome, passed
+from cvmproof.check import Outcome, passed
 from cvmproof.tdx.answering import HOST_ANSWERS, TD_ANSWERS
 from cvmproof.tdx.backing import Backing, choose_backing
-from cvmproof.tdx.host import Host, HostAsked, ask_host, host_of
+from cvmproof.tdx.host import Host, ask_host, host_of
 from cvmproof_formats.errors import Category
 from cvmproof_formats.tdx.qe_report import ENCLAVE_DEBUG, REPORT_DATA_SIZE
 from cvmproof_formats.tdx.quote import Quote, read_quote
@@ -99,22 +99,25 @@ def test_ac_091_a_known_host_vouches_for_no_other_signature() -> None:
         assert "tdx.qe.debug" in ids_of_no(debugged.appraise())
 
 
-def test_ac_091_an_answer_that_is_our_own_error_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+NO_ANSWERS: tuple[object, ...] = None, ["list", "", ""], ("pass", "", ""), (Outcome.ERROR, "", "")
 
-    def failing(_: HostAsked) -> Answer:
-        asked.append(1)
-        if len(asked) == 1:
-            raise MemoryError
-        return passed("", "")
 
-    monkeypatch.setitem(HOST_ANSWERS, "tdx.fmspc", failing)
-    situation = replace(GOOD, rules={"fmspcs": ["000000000001"]})  # a policy that nobody has asked under before
-    first = situation.appraise()
-    assert ids_of_no(first) == ["tdx.fmspc"]
-    assert [check.category for check in first.failed] == [Category.INTERNAL]
-    assert situation.appraise().verdict is Verdict.ACCEPTED
-    assert len(asked) == 2
+@pytest.mark.parametrize(("question", "rule", "size"), [("tdx.fmspc", "fmspcs", 6), ("tdx.mr_td", "mr_tds", 48)])
+@pytest.mark.parametrize("first", range(len(NO_ANSWERS)))
+def test_ac_091_an_answer_that_is_our_own_error_is_not_remembered(
+    first: int, question: str, rule: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [NO_ANSWERS[first], passed("", "")]
+    answers = HOST_ANSWERS if question in HOST_ANSWERS else TD_ANSWERS
+    monkeypatch.setitem(answers, question, lambda _: found.pop(0))
+    # A policy that nobody has asked under before.
+    situation = replace(GOOD, rules={rule: [(first + 9).to_bytes(size, "big").hex()]})
+    broken = situation.appraise()
+    assert ids_of_no(broken) == [question]
+    assert [check.category for check in broken.failed] == [Category.INTERNAL]
+    for _ in range(2):
+        assert situation.appraise().verdict is Verdict.ACCEPTED
+    assert found == []
 
 
 def test_neither_time_nor_signatures_nor_report_data_are_asked_about_once() -> None:
