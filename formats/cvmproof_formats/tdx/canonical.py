@@ -13,7 +13,7 @@ from cvmproof_formats.record import maker
 from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
 from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.tdx.read_levels import ReadLevels
-from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS, Rating, SvnLevel
+from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS, STATUSES, Rating, SvnLevel
 from cvmproof_formats.tdx.tcb_status import PART_STATUSES, TcbStatus
 
 NUMBER: Final = "(0|[1-9][0-9]{0,9})"
@@ -81,13 +81,12 @@ def number(digits: str, highest: int) -> int:
 
 moment = datetime.fromisoformat
 _new_svn_level = maker(SvnLevel)
-_STATUSES = {str(one): one for one in TcbStatus}
 
 
 def rating_of(texts: Groups) -> Rating:
     """Give what a level says, of the groups that `rating` has."""
     date, name, named = texts
-    return moment(date), _STATUSES[name], tuple(named[1:-1].split('","')) if named else ()
+    return moment(date), STATUSES[name], tuple(named[1:-1].split('","')) if named else ()
 
 
 def svn_levels(text: str, at: int, highest: int) -> tuple[Sequence[SvnLevel], int]:

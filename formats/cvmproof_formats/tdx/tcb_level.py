@@ -20,7 +20,8 @@ MAXIMUM_ADVISORIES: Final = 256  # of one level; the most seen is 13
 REQUIRED: Final = frozenset({"tcb", "tcbDate", "tcbStatus"})
 OPTIONAL: Final = frozenset({"advisoryIDs"})
 _SVN_NAMES = frozenset({"isvsvn"})
-_STATUSES = {status.value: status for status in TcbStatus}
+STATUSES: Final = {status.value: status for status in TcbStatus}
+"""Each status by Intel's name for it."""
 
 Rating = tuple[datetime, TcbStatus, tuple[str, ...]]
 """tcbDate, tcbStatus, advisoryIDs."""
@@ -90,7 +91,7 @@ def _read_svn_level(value: object, what: str, highest: int) -> SvnLevel:
 
 def _status(value: object, what: str, known: frozenset[TcbStatus]) -> TcbStatus:
     if isinstance(value, str) and value in known:
-        return _STATUSES[value]
+        return STATUSES[value]
     name = sj.text(value, f"{what}, tcbStatus")
     raise Malformed(
         f"{what}, tcbStatus: expected one of {', '.join(sorted(known))}, got {name!a}", category=Category.TCB

@@ -313,3 +313,11 @@ def test_a_level_may_ask_of_two_numbers_what_no_order_between_them_decides() -> 
     assert rated(levels=(two, one), components=bytes((9, 0)) + bytes(14)).platform is S.UP_TO_DATE
     assert rated(levels=(one, two), components=bytes((8, 9)) + bytes(14)).platform is S.OUT_OF_DATE
     assert rated(levels=(two, one), components=bytes((9, 9)) + bytes(14)).platform is S.UP_TO_DATE
+
+
+@pytest.mark.parametrize("part", ["qe_levels", "module_levels"])
+def test_a_level_without_a_number_is_an_error_and_fits_nothing(part: str) -> None:
+    none = replace(level_of(1, S.UP_TO_DATE, FIRST), isvsvn=None)  # type: ignore[arg-type]  # what no reader makes
+    identities = tuple(replace(one, levels=(none,)) for one in INFO.module_identities)
+    with pytest.raises(TypeError, match="not supported between"):
+        rated(**({"qe_levels": (none,)} if part == "qe_levels" else {"module_identities": identities}))

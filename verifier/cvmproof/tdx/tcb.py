@@ -7,6 +7,7 @@ nothing of what the others came to is said.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from operator import attrgetter, ge
 from typing import TypeVar
@@ -68,10 +69,10 @@ def rate_once(info: TcbInfo, identity: QeIdentity, pck: PckIdentity, svn: TeeTcb
     if platform is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing="platform")
     versioned = info.identity(version) if version else None
-    module = _highest(versioned.levels, svn_of, svn.module_svn.__ge__) if versioned else None
+    module = _highest(versioned.levels, svn_of, partial(ge, svn.module_svn)) if versioned else None
     if version and module is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing=f"TDX module {svn.module_id}")
-    enclave = _highest(identity.levels, svn_of, qe_svn.__ge__)
+    enclave = _highest(identity.levels, svn_of, partial(ge, qe_svn))
     if enclave is None:
         return Rating(status=TcbStatus.NOT_SUPPORTED, missing="quoting enclave")
     parts = (enclave,) if module is None else (enclave, module)
