@@ -113,19 +113,23 @@ class _Call:
         remaining = context.time_remaining()
         self.seconds = limits.deadline_seconds if remaining is None else min(remaining, limits.deadline_seconds)
         self.network = peers.network(context.peer())
-        # A device call can't be interrupted, so what is waited for is word that either end is done.
-        self._done: SimpleQueue[object] = SimpleQueue()
-        if not context.add_callback(partial(self._done.put, None)):
-            self._done.put(None)
+        self._context = context
 
     def wait(self, future: "Future[_Answer]") -> _Answer:
         """Wait for an answer, but no longer than the client does; raises what it raises."""
-        future.add_done_callback(self._done.put)
-        with suppress(Empty):
-            self._done.get(timeout=self.seconds)
-        if future.cancel() or not future.done():
+        if not future.done() and not self._answered(future):
             raise DeviceError(f"the device did not answer within {self.seconds:.3g} s")
         return future.result()
+
+    def _answered(self, future: "Future[_Answer]") -> bool:
+        # A device call can't be interrupted, so what is waited for is word that either end is done.
+        done: SimpleQueue[object] = SimpleQueue()
+        future.add_done_callback(done.put)
+        if not self._context.add_callback(partial(done.put, None)):
+            done.put(None)
+        with suppress(Empty):
+            done.get(timeout=self.seconds)
+        return not future.cancel() and future.done()
 
 
 class GrpcServer:
