@@ -16,6 +16,10 @@ from cvmproof_formats.binding import (
     channel_report_data,
     key_report_data,
     nonce_report_data,
+    require_ekm,
+    require_nonce,
+    require_spki,
+    require_user,
     user_report_data,
 )
 from cvmproof_formats.evidence_fields import Evidence
@@ -27,9 +31,9 @@ class _Statement(ABC):
     __slots__ = ()
     kind: ClassVar[BindingKind]
 
+    @abstractmethod
     def __post_init__(self) -> None:
-        """Refuse other lengths, which are the same for each technology."""
-        self.report_data(Tee.SEV_SNP)
+        """Refuse other lengths."""
 
     @abstractmethod
     def report_data(self, tee: Tee) -> bytes:
@@ -45,6 +49,12 @@ class ChannelStatement(_Statement):
     nonce: bytes
     spki: bytes
     ekm: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse other lengths."""
+        require_nonce(self.nonce)
+        require_spki(self.spki)
+        require_ekm(self.ekm)
 
     def report_data(self, tee: Tee) -> bytes:
         """Make the 64 bytes that a report or quote is to be over."""
@@ -64,6 +74,11 @@ class KeyStatement(_Statement):
     nonce: bytes
     spki: bytes
 
+    def __post_init__(self) -> None:
+        """Refuse other lengths."""
+        require_nonce(self.nonce)
+        require_spki(self.spki)
+
     def report_data(self, tee: Tee) -> bytes:
         """Make the 64 bytes that a report or quote is to be over."""
         return key_report_data(role=self.role, tee=tee, nonce=self.nonce, spki=self.spki)
@@ -81,6 +96,10 @@ class NonceStatement(_Statement):
     role: Role
     nonce: bytes
 
+    def __post_init__(self) -> None:
+        """Refuse other lengths."""
+        require_nonce(self.nonce)
+
     def report_data(self, tee: Tee) -> bytes:
         """Make the 64 bytes that a report or quote is to be over."""
         return nonce_report_data(role=self.role, tee=tee, nonce=self.nonce)
@@ -97,6 +116,10 @@ class UserStatement(_Statement):
     kind: ClassVar = BindingKind.USER
     uid: int
     user_data: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse other lengths."""
+        require_user(self.uid, self.user_data)
 
     def report_data(self, tee: Tee) -> bytes:
         """Make the 64 bytes that a report or quote is to be over."""

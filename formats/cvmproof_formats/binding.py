@@ -48,9 +48,9 @@ def channel_report_data(*, role: Role, tee: Tee, nonce: bytes, spki: bytes, ekm:
 
     Raises Misuse for another length.
     """
-    _require_nonce(nonce)
-    _require_spki(spki)
-    _require_length("EKM", ekm, EKM_SIZE)
+    require_nonce(nonce)
+    require_spki(spki)
+    require_ekm(ekm)
     return _digest(BindingKind.CHANNEL, role.encode(), tee.encode(), nonce, spki, ekm)
 
 
@@ -59,8 +59,8 @@ def key_report_data(*, role: Role, tee: Tee, nonce: bytes, spki: bytes) -> bytes
 
     Raises Misuse for another length.
     """
-    _require_nonce(nonce)
-    _require_spki(spki)
+    require_nonce(nonce)
+    require_spki(spki)
     return _digest(BindingKind.KEY, role.encode(), tee.encode(), nonce, spki)
 
 
@@ -69,7 +69,7 @@ def nonce_report_data(*, role: Role, tee: Tee, nonce: bytes) -> bytes:
 
     Raises Misuse for another length.
     """
-    _require_nonce(nonce)
+    require_nonce(nonce)
     return _digest(BindingKind.NONCE, role.encode(), tee.encode(), nonce)
 
 
@@ -78,30 +78,38 @@ def user_report_data(*, tee: Tee, uid: int, user_data: bytes) -> bytes:
 
     Raises Misuse for more bytes or another uid.
     """
+    require_user(uid, user_data)
+    return _digest(BindingKind.USER, tee.encode(), uid.to_bytes(4, "big"), user_data)
+
+
+def require_nonce(nonce: bytes) -> None:
+    """Raise Misuse for anything but 32 bytes."""
+    _require_length("nonce", nonce, NONCE_SIZE)
+
+
+def require_spki(spki: bytes) -> None:
+    """Raise Misuse for anything but 91 bytes of DER that begin as those of an uncompressed P-256 key."""
+    _require_length("SPKI", spki, SPKI_SIZE)
+    if not spki.startswith(SPKI_PREFIX):
+        raise Misuse("SPKI: expected an uncompressed P-256 key as RFC 5480 encodes it")
+
+
+def require_ekm(ekm: bytes) -> None:
+    """Raise Misuse for anything but 32 bytes."""
+    _require_length("EKM", ekm, EKM_SIZE)
+
+
+def require_user(uid: int, user_data: bytes) -> None:
+    """Raise Misuse for a uid beyond 32 bits, or more than 4096 bytes of user data."""
     if not 0 <= uid < 1 << 32:
         raise Misuse(f"uid: expected 0 to 2^32 - 1, got {uid}")
     if len(user_data) > USER_DATA_LIMIT:
         raise Misuse(f"user data: expected at most {USER_DATA_LIMIT} bytes, got {len(user_data)}")
-    return _digest(BindingKind.USER, tee.encode(), uid.to_bytes(4, "big"), user_data)
 
 
 def _digest(kind: BindingKind, *parts: bytes) -> bytes:
     tag = f"cvmproof/v1/{kind}".encode("ascii")
-    return hashlib.sha512(b"".join(_enc(part) for part in (tag, *parts))).digest()
-
-
-def _enc(part: bytes) -> bytes:
-    return len(part).to_bytes(4, "big") + part
-
-
-def _require_nonce(nonce: bytes) -> None:
-    _require_length("nonce", nonce, NONCE_SIZE)
-
-
-def _require_spki(spki: bytes) -> None:
-    _require_length("SPKI", spki, SPKI_SIZE)
-    if not spki.startswith(SPKI_PREFIX):
-        raise Misuse("SPKI: expected an uncompressed P-256 key as RFC 5480 encodes it")
+    return hashlib.sha512(b"".join([len(part).to_bytes(4, "big") + part for part in (tag, *parts)])).digest()
 
 
 def _require_length(what: str, value: bytes, size: int) -> None:
