@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.formats.tdx.at_once import changes
+from tests.formats.at_once import changes
 
 from cvmproof_formats import pem
 from cvmproof_formats.errors import Category, Malformed

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from cvmproof_formats.pattern import Pattern
 from cvmproof_formats.record import maker
 from cvmproof_formats.tdx.authority import MAXIMUM_RESPONSE
-from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.tdx.read_levels import ReadLevels
 from cvmproof_formats.tdx.tcb_level import MAXIMUM_ADVISORIES, MAXIMUM_LEVELS, STATUSES, Rating, SvnLevel
 from cvmproof_formats.tdx.tcb_status import PART_STATUSES, TcbStatus

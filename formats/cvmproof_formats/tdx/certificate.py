@@ -6,14 +6,23 @@ would be read otherwise.
 """
 
 import re
-from datetime import datetime
 from typing import Final
 
-from cvmproof_formats import der
 from cvmproof_formats.binding import SPKI_PREFIX
+from cvmproof_formats.der_pattern import (
+    BEFORE,
+    EXPLICIT_START,
+    LONG,
+    UTC_TIME,
+    explicit_start,
+    extension_start,
+    new_extension,
+    one_of,
+    utc_time,
+)
+from cvmproof_formats.pattern import Pattern
 from cvmproof_formats.record import maker
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256, KNOWN_NAMES, PROFILES, SGX_EXTENSIONS
-from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import (
     AUTHORITY_KEY_IDENTIFIER,
     CRL_DISTRIBUTION_POINTS,
@@ -25,11 +34,7 @@ from cvmproof_formats.x509 import (
 )
 
 _VERSION_3 = 3
-# A chain has a dozen of these; a NamedTuple's own constructor costs twice what it wraps.
-new_extension: Final = tuple.__new__
-_certificate, _moment = maker(Certificate), datetime.fromisoformat
-# Of a SEQUENCE, [3] or OCTET STRING: tag and the byte that says how many follow.
-_LENGTH_1, _LENGTH_2 = 0x80, 0x100  # from here on a length takes one byte more, or two (X.690 10.1)
+_certificate = maker(Certificate)
 
 
 def read_intel_certificate(data: bytes) -> Certificate:
@@ -38,30 +43,11 @@ def read_intel_certificate(data: bytes) -> Certificate:
     return read_certificate(data) if found is None else found
 
 
-def utc_time(day: bytes, time: bytes) -> datetime | None:
-    """Read the 6 digits of a UTCTime's day, of 2000 to 2049, and the 6 of its time; None for what does not exist."""
-    try:
-        return _moment((b"20" + day + b"T" + time + b"Z").decode())
-    except ValueError:
-        return None
-
-
-# fromisoformat refuses days that do not exist; hours it may take up to 24, so those are counted here.
-UTC_TIME: Final = rb"\x17\x0d([0-4][0-9]{5})((?:[01][0-9]|2[0-3])[0-9]{4})Z"
-NAME: Final = b"(" + b"|".join(map(re.escape, KNOWN_NAMES)) + b")"
+NAME: Final = one_of(KNOWN_NAMES)
 SIGNATURE: Final = re.escape(ECDSA_SHA256) + rb"\x03(.)\x00(\x30.+)"
 """What stands behind a signed part: the algorithm, the length of the signature and the signature."""
 # Serial numbers of 20 bytes, with a sign byte where it is needed.
 SERIAL: Final = rb"\x02(?:\x14([\x01-\x7f].{19})|\x15\x00([\x80-\xff].{19}))"
-
-
-def extension_start(oid: str, *, critical: bool = False) -> bytes:
-    """Write what comes before the OCTET STRING of an extension, the length of the whole left out."""
-    return der.oid(oid) + (der.boolean(critical) if critical else b"")
-
-
-def _any(extensions: dict[bytes, Extension]) -> bytes:
-    return b"(" + b"|".join(map(re.escape, extensions)) + b")"
 
 
 _USAGES = {one.build(): one for one in (profile.key_usage.build(shortest=True) for profile in PROFILES)}
@@ -79,7 +65,8 @@ _CERTIFICATE: Final = Pattern(
     + b"("
     + re.escape(SPKI_PREFIX)
     + rb".{64})"
-    + rb"(\xa3\x81.\x30\x81.|\xa3\x82..\x30\x82..)("
+    + EXPLICIT_START
+    + b"("
     + rb"\x30\x1f"
     + re.escape(extension_start(AUTHORITY_KEY_IDENTIFIER))
     + rb"\x04\x18(.{24})"
@@ -89,8 +76,8 @@ _CERTIFICATE: Final = Pattern(
     + rb"\x30\x1d"
     + re.escape(extension_start(SUBJECT_KEY_IDENTIFIER))
     + rb"\x04\x16(.{22})"
-    + _any(_USAGES)
-    + _any(_CONSTRAINTS)
+    + one_of(_USAGES)
+    + one_of(_CONSTRAINTS)
     + rb"(?:\x30\x82(..)"
     + re.escape(extension_start(SGX_EXTENSIONS))
     + rb"\x04\x82(..)(.{256,}))?"
@@ -98,8 +85,7 @@ _CERTIFICATE: Final = Pattern(
     + SIGNATURE,
     re.DOTALL,
 )
-_BEFORE_TBS = _BEFORE_VALUE = 4  # bytes: a tag, 82 and two of length
-_SGX_START = len(extension_start(SGX_EXTENSIONS)) + _BEFORE_VALUE
+_SGX_START = len(extension_start(SGX_EXTENSIONS)) + BEFORE
 _URI_START = len(extension_start(CRL_DISTRIBUTION_POINTS)) + 2
 
 
@@ -115,13 +101,13 @@ def _read_at_once(data: bytes) -> Certificate | None:
     # fmt: on
     number = int.from_bytes  # big-endian
     fits = (
-        number(outer) == len(data) - _BEFORE_TBS
-        and number(inner) == len(tbs) - _BEFORE_TBS
-        and start == _explicit_start(len(extensions))
+        number(outer) == len(data) - BEFORE
+        and number(inner) == len(tbs) - BEFORE
+        and start == explicit_start(len(extensions))
         and uri_length[0] == len(uri)
         and whole_uri[0] == len(uri) + _URI_START
         and (sgx is None or (number(sgx_length), number(whole_sgx)) == (len(sgx), len(sgx) + _SGX_START))
-        and size[0] == len(signature) + 1 < _LENGTH_1
+        and size[0] == len(signature) + 1 < LONG
     )
     not_before, not_after = utc_time(begin, begin_time), utc_time(end, end_time)
     if not fits or not_before is None or not_after is None:
@@ -149,12 +135,3 @@ def _read_at_once(data: bytes) -> Certificate | None:
         signature_algorithm=ECDSA_SHA256,
         signature=signature,
     )
-
-
-def _explicit_start(size: int) -> bytes:
-    """Write the beginning of [3] and of the SEQUENCE in it around so many bytes; nothing for a size in between."""
-    if _LENGTH_1 <= size < _LENGTH_2 - 3:
-        return b"\xa3\x81%c\x30\x81%c" % (size + 3, size)
-    if size < _LENGTH_2:
-        return b""
-    return b"\xa3\x82" + (size + 4).to_bytes(2, "big") + b"\x30\x82" + size.to_bytes(2, "big")

@@ -5,19 +5,12 @@ As with certificates (`cvmproof_formats.tdx.certificate`): what does not fit is 
 
 import re
 
+from cvmproof_formats.der_pattern import LONG, UTC_TIME, extension_start, new_extension, utc_time
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.pattern import Pattern
 from cvmproof_formats.record import maker
-from cvmproof_formats.tdx.certificate import (
-    NAME,
-    SERIAL,
-    SIGNATURE,
-    UTC_TIME,
-    extension_start,
-    new_extension,
-    utc_time,
-)
+from cvmproof_formats.tdx.certificate import NAME, SERIAL, SIGNATURE
 from cvmproof_formats.tdx.hierarchy import ECDSA_SHA256
-from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import (
     AUTHORITY_KEY_IDENTIFIER,
     CRL_NUMBER,
@@ -81,7 +74,7 @@ def _read_at_once(data: bytes) -> CertificateList | None:
         _size_of(outer) == len(data) - 1 - len(outer)
         and _size_of(inner) == len(tbs) - 1 - len(inner)
         and (entries is None or _size_of(listed) == len(entries))
-        and size[0] == len(signature) + 1 < _LONG
+        and size[0] == len(signature) + 1 < LONG
     )
     if not fits or this_update is None or next_update is None or serials is None:
         return None
@@ -101,7 +94,6 @@ def _read_at_once(data: bytes) -> CertificateList | None:
     )
 
 
-_LONG = 0x80
 _certificate_list = maker(CertificateList)
 
 

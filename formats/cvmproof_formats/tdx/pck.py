@@ -14,9 +14,9 @@ from typing import Final
 
 from cvmproof_formats import der
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.pattern import Pattern
 from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx.hierarchy import SGX_EXTENSIONS, Ca, issuing_ca
-from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.x509 import Certificate
 
 PPID: Final = f"{SGX_EXTENSIONS}.1"

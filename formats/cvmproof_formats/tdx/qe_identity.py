@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from cvmproof_formats.pattern import Pattern
 from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
-from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.tdx.tcb_level import SvnLevel, read_svn_levels, write_svn_levels
 
 NAME: Final = "enclaveIdentity"

@@ -13,10 +13,10 @@ from operator import attrgetter
 from typing import Final
 
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.pattern import Pattern
 from cvmproof_formats.record import maker, record
 from cvmproof_formats.tdx import canonical
 from cvmproof_formats.tdx import signed_json as sj
-from cvmproof_formats.tdx.pattern import Pattern
 from cvmproof_formats.tdx.read_levels import ReadLevels
 from cvmproof_formats.tdx.tcb_level import (
     MAXIMUM_LEVELS,

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from tests.formats.tdx.at_once import agree, changes, outcome, taken
+from tests.formats.at_once import agree, changes, outcome, taken
 
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx import canonical, qe_identity, tcb_info

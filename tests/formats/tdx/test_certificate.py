@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.formats.tdx.at_once import agree, changes, outcome
+from tests.formats.at_once import agree, changes, outcome
 
 from cvmproof_formats import der
 from cvmproof_formats.errors import Malformed
@@ -81,14 +81,6 @@ def test_every_recorded_certificate_is_read_at_once(recorded: Path) -> None:
             continue
     assert len(found) > 40
     assert all(agree(certificate._read_at_once, read_certificate, data) for data in found)
-
-
-@pytest.mark.parametrize(
-    "digits", [b"260230000000", b"261301000000", b"260101006000", b"260101000060", b"260100000000"]
-)
-def test_a_day_that_does_not_exist_is_no_time(digits: bytes) -> None:
-    assert certificate.utc_time(digits[:6], digits[6:]) is None
-    assert certificate.utc_time(b"260101", b"123456") == datetime(2026, 1, 1, 12, 34, 56, tzinfo=UTC)
 
 
 def test_hours_are_counted_by_the_pattern() -> None:

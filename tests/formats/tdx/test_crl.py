@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.formats.tdx.at_once import agree, changes
+from tests.formats.at_once import agree, changes
 
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.tdx import crl

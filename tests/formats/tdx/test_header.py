@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.formats.tdx.at_once import changes
+from tests.formats.at_once import changes
 
 from cvmproof_formats.errors import Category, Malformed
 from cvmproof_formats.tdx.header import (

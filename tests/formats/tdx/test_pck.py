@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.formats.tdx.at_once import agree, changes
+from tests.formats.at_once import agree, changes
 
 from cvmproof_formats import der
 from cvmproof_formats.errors import Category, Malformed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.formats.tdx.at_once import outcome
+from tests.formats.at_once import outcome
 from tests.formats.tdx.quotes import (
     AUTHENTICATION_DATA,
     BODY,

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from tests.formats.tdx.at_once import outcome
+from tests.formats.at_once import outcome
 
+from cvmproof_formats.pattern import USES_BEFORE, Pattern
 from cvmproof_formats.tdx import certificate
 from cvmproof_formats.tdx.certificate import read_intel_certificate
-from cvmproof_formats.tdx.pattern import USES_BEFORE, Pattern
 from cvmproof_formats.x509 import read_certificate
 from cvmproof_simulator.tdx.ca import IntelCa
 
