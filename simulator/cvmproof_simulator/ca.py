@@ -18,10 +18,10 @@ from types import MappingProxyType
 from typing import Final, Literal, TypedDict, Unpack
 
 from cvmproof_formats import der
+from cvmproof_formats.snp.hierarchy import SIMULATED_ORGANIZATION, build_name
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.vek import VekIdentity, build_extensions
 from cvmproof_formats.x509 import (
-    COMMON_NAME,
     CRL_DISTRIBUTION_POINTS,
     CRL_NUMBER,
     SUBJECT_KEY_IDENTIFIER,
@@ -32,8 +32,6 @@ from cvmproof_formats.x509 import (
 from cvmproof_simulator.issuing import Draft, ListDraft, authority_key, edited, issue, issue_crl, years_later
 from cvmproof_simulator.keys import CaKeys, checked_in_keys
 from cvmproof_simulator.rsa_pss import Pss, RsaKey, RsaSigner, SignatureForm
-
-SIMULATED_ORGANIZATION: Final = "SIMULATED Advanced Micro Devices"
 
 # AMD's roots live 25 years, VCEKs 7, VLEKs 1; the dates are constants so that the same arguments give the same bytes.
 CA_NOT_BEFORE: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -54,8 +52,6 @@ _SERIALS: Final[Mapping[ProductLine, Mapping[Role, int]]] = {
     ProductLine.TURIN: {"ark": 0x30000, "ask": 0x30001, "asvk": 0x30101},
 }
 _COMMON_NAMES: Final[Mapping[Role, str]] = {"ark": "ARK-{}", "ask": "SEV-{}", "asvk": "SEV-VLEK-{}"}
-# OU, C, L, ST, O, CN, in AMD's order; the country is a PrintableString.
-_OU, _C, _L, _ST, _O = "2.5.4.11", "2.5.4.6", "2.5.4.7", "2.5.4.8", "2.5.4.10"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +85,7 @@ class CertificateProfile:
     @property
     def subject(self) -> bytes:
         """The subject, a Name in DER."""
-        return amd_name(self.common_name, self.organization)
+        return build_name(self.common_name, self.organization)
 
     def edited(self, extensions: Iterable[Extension]) -> tuple[Extension, ...]:
         """Apply drop, replace, critical and add."""
@@ -220,7 +216,7 @@ class AmdCa:
         )
         return issue_crl(
             ListDraft(
-                issuer=amd_name(issuer, ark.organization) if issuer else ark.subject,
+                issuer=build_name(issuer, ark.organization) if issuer else ark.subject,
                 this_update=this_update,
                 next_update=None if lifetime is None else this_update + lifetime,
                 revoked=tuple(revoked),
@@ -258,20 +254,6 @@ def amd_profile(product: ProductLine, role: Role) -> CaProfile:
     )
 
 
-@lru_cache
-def amd_name(common_name: str, organization: str = SIMULATED_ORGANIZATION) -> bytes:
-    """A Name (DER) as AMD writes them: OU, C, L, ST, O, CN."""
-    attributes = (
-        (_OU, der.utf8("Engineering")),
-        (_C, der.printable("US")),
-        (_L, der.utf8("Santa Clara")),
-        (_ST, der.utf8("CA")),
-        (_O, der.utf8(organization)),
-        (COMMON_NAME, der.utf8(common_name)),
-    )
-    return der.sequence(*(der.set_of(der.sequence(der.oid(oid), value)) for oid, value in attributes))
-
-
 def ark_pins() -> Mapping[ProductLine, bytes]:
     """SHA-256 of the SubjectPublicKeyInfo of each checked-in root: what the simulated trust set pins."""
     return MappingProxyType(
@@ -285,7 +267,7 @@ def _draft(
     return Draft(
         version=profile.version,
         serial=profile.serial,
-        issuer=amd_name(profile.issuer, profile.organization) if profile.issuer else issuer,
+        issuer=build_name(profile.issuer, profile.organization) if profile.issuer else issuer,
         subject=profile.subject,
         not_before=profile.not_before,
         not_after=profile.not_after,

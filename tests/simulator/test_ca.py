@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cvmproof_formats import der
 from cvmproof_formats.errors import Malformed
 from cvmproof_formats.pem import write_pem
+from cvmproof_formats.snp.hierarchy import SIMULATED_ORGANIZATION, build_name
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.vek import FMC_SPL, HWID, TEE_SPL, read_vek
 from cvmproof_formats.x509 import (
@@ -36,13 +37,11 @@ from cvmproof_formats.x509 import (
 )
 from cvmproof_simulator import keys
 from cvmproof_simulator.ca import (
-    SIMULATED_ORGANIZATION,
     AmdCa,
     CaChanges,
     CaProfile,
     CertificateChanges,
     CertificateProfile,
-    amd_name,
     ark_pins,
 )
 from cvmproof_simulator.issuing import issue, issue_crl
@@ -106,7 +105,7 @@ def test_authorities_look_like_amds_but_for_key_organization_and_dates(name: str
     fixed = [e for e in real.extensions if e.oid in {BASIC_CONSTRAINTS, KEY_USAGE, "2.5.29.31"}]
     assert all(e in ours.extensions for e in fixed)
     for ours_name, real_name in ((ours.subject, real.subject), (ours.issuer, real.issuer)):
-        assert amd_name(common_name(ours_name), "Advanced Micro Devices") == real_name
+        assert build_name(common_name(ours_name)) == real_name
 
 
 @pytest.mark.parametrize(("product", "kind"), EVERY)

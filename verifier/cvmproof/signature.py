@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from cvmproof_formats.binding import SPKI_PREFIX, SPKI_SIZE
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.snp.hierarchy import P384_START, RSA_END, RSA_START
 from cvmproof_formats.tdx.p256 import SIGNATURE_SIZE
 
 RSA_KEY_BITS = 4096
@@ -49,7 +50,7 @@ def load_p384_key(spki: bytes) -> EllipticCurvePublicKey:
 
     Raises Malformed for anything else.
     """
-    return _load_point(spki, _P384_PREFIX, _P384_SIZE, SECP384R1()) or _load_curve(spki, SECP384R1, "P-384")
+    return _load_point(spki, P384_START, _P384_SIZE, SECP384R1()) or _load_curve(spki, SECP384R1, "P-384")
 
 
 @lru_cache(maxsize=1024)
@@ -114,15 +115,10 @@ def verify_pss_sha384(spki: bytes, signature: bytes, message: bytes) -> None:
     load_rsa_key(spki).verify(signature, message, _PSS, _SHA384)
 
 
-# SubjectPublicKeyInfo with an uncompressed point (RFC 5480): all before x and y.
-_P384_PREFIX = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
-_P384_SIZE = len(_P384_PREFIX) + 96  # bytes
+_P384_SIZE = len(P384_START) + 96  # bytes
 _UNCOMPRESSED = b"\x04"  # SEC 1 section 2.3.3
-# SubjectPublicKeyInfo of an RSA key of 4096 bits with the exponent 65537 (RFC 8017 A.1.1): all before and behind n.
 _RSA_EXPONENT = 65537
-_RSA_PREFIX = bytes.fromhex("30820222300d06092a864886f70d01010105000382020f003082020a0282020100")
-_RSA_SUFFIX = bytes.fromhex("0203010001")
-_RSA_SIZE = len(_RSA_PREFIX) + RSA_KEY_BITS // 8 + len(_RSA_SUFFIX)
+_RSA_SIZE = len(RSA_START) + RSA_KEY_BITS // 8 + len(RSA_END)
 _SIGN = 0x80  # X.690 8.3: a number whose first bit is set has a zero byte in front
 
 
@@ -145,8 +141,8 @@ def _load_curve(spki: bytes, curve: type[EllipticCurve], name: str) -> EllipticC
 
 def _load_usual_rsa(spki: bytes) -> RSAPublicKey | None:
     """Load a key of 4096 bits in the form that all of them have; None for any other, and for numbers that are none."""
-    modulus = spki[len(_RSA_PREFIX) : -len(_RSA_SUFFIX)]
-    usual = len(spki) == _RSA_SIZE and spki.startswith(_RSA_PREFIX) and spki.endswith(_RSA_SUFFIX)
+    modulus = spki[len(RSA_START) : -len(RSA_END)]
+    usual = len(spki) == _RSA_SIZE and spki.startswith(RSA_START) and spki.endswith(RSA_END)
     if not usual or not modulus[0] & _SIGN:
         return None
     try:

@@ -161,11 +161,17 @@ def _take(values: dict[str, bytes], oid: str) -> bytes:
 
 def _integer(values: dict[str, bytes], oid: str, limit: int) -> int:
     data = _take(values, oid)
-    start, stop = der.only(data, 0, len(data), der.INTEGER, oid)
-    number = der.read_integer(data[start:stop], oid)
+    number = _SMALL.get(data)
+    if number is None:
+        start, stop = der.only(data, 0, len(data), der.INTEGER, oid)
+        number = der.read_integer(data[start:stop], oid)
     if number > limit:
         raise Malformed(f"extension {oid}: expected 0..{limit}, got {number}")
     return number
+
+
+_SMALL = {bytes((der.INTEGER, 1, number)): number for number in range(0x80)}
+"""INTEGERs of one byte, as nearly every level is one, by how they are written (X.690 8.3)."""
 
 
 def _ia5(values: dict[str, bytes], oid: str) -> str:

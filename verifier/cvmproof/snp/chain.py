@@ -27,13 +27,14 @@ from cvmproof.snp.profile import (
 from cvmproof.snp.root import examine_root, known_root
 from cvmproof.trust import TrustRoots, is_known_root
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.snp.certificate import read_amd_certificate, read_amd_crl
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.report import SIGNED, AttestationReport
 from cvmproof_formats.snp.signature import read_component
 from cvmproof_formats.snp.vek import VekIdentity
-from cvmproof_formats.x509 import PSS_SHA384, Certificate, CertificateList, read_certificate, read_crl
+from cvmproof_formats.x509 import PSS_SHA384, Certificate, CertificateList
 
-read_certificate_once = lru_cache(maxsize=512)(read_certificate)
+read_certificate_once = lru_cache(maxsize=512)(read_amd_certificate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,7 +151,7 @@ def crl_problem(der: bytes, root: Certificate) -> str:
 def _examine_crl(der: bytes, root: Certificate) -> RevocationList:
     """Verify once: of the lists of one kind of key the intermediate is asked about, of all together the root."""
     try:
-        crl = read_crl(der)
+        crl = read_amd_crl(der)
     except Malformed as error:
         return RevocationList(crl=None, problem=str(error))
     return RevocationList(crl=crl, problem=_crl_signature_problem(crl, root) or _crl_content_problem(crl, root))

@@ -4,11 +4,11 @@ Follows AMD 57230 and 58369. Generic path builders refuse these certificates (se
 the profile is held here, exactly. Each function gives what is wrong in words, or "" where nothing is.
 """
 
-import re
 from functools import lru_cache
 
 from cvmproof.signature import load_p384_key, load_rsa_key
 from cvmproof_formats.errors import Malformed
+from cvmproof_formats.snp.hierarchy import INTERMEDIATES, LEAVES, ROOTS, common_name_of
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 from cvmproof_formats.snp.vek import AMD_ARC, VekIdentity, read_vek
 from cvmproof_formats.x509 import (
@@ -17,13 +17,9 @@ from cvmproof_formats.x509 import (
     PSS_SHA384,
     Certificate,
     basic_constraints,
-    common_name,
     key_usage,
 )
 
-_ROOT_NAME = re.compile(r"ARK-(\w+)")
-_INTERMEDIATE_NAME = re.compile(r"SEV-(VLEK-)?(\w+)")
-_LEAF_NAMES = {"SEV-VCEK": KeyKind.VCEK, "SEV-VLEK": KeyKind.VLEK}
 _CA_CRITICAL = frozenset({BASIC_CONSTRAINTS, KEY_USAGE})
 _X509_V3 = 3
 
@@ -42,22 +38,17 @@ def issuer_name_of(certificate: Certificate) -> str:
 
 def is_leaf(certificate: Certificate) -> bool:
     """Tell whether a certificate presents itself as an endorsement key: by its name or by AMD's extensions."""
-    return name_of(certificate) in _LEAF_NAMES or any(e.oid.startswith(AMD_ARC) for e in certificate.extensions)
+    return name_of(certificate) in LEAVES or any(e.oid.startswith(AMD_ARC) for e in certificate.extensions)
 
 
 def root_product(certificate: Certificate) -> ProductLine | None:
     """Give the product line that a root's name says, None where it says none."""
-    found = _ROOT_NAME.fullmatch(name_of(certificate))
-    return _product(found[1]) if found else None
+    return ROOTS.get(name_of(certificate))
 
 
 def intermediate_names(certificate: Certificate) -> tuple[ProductLine, KeyKind] | None:
     """Give the product line and kind of key that an intermediate's name says, None where it says none."""
-    found = _INTERMEDIATE_NAME.fullmatch(name_of(certificate))
-    product = _product(found[2]) if found else None
-    if found is None or product is None:
-        return None
-    return product, KeyKind.VLEK if found[1] else KeyKind.VCEK
+    return INTERMEDIATES.get(name_of(certificate))
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +63,7 @@ def vek_identity(certificate: Certificate) -> VekIdentity:
 @lru_cache(maxsize=256)
 def leaf_problem(certificate: Certificate) -> str:
     """Say what keeps a certificate from being a VCEK's or VLEK's."""
-    kind = _LEAF_NAMES.get(name_of(certificate))
+    kind = LEAVES.get(name_of(certificate))
     if kind is None:
         return f"its name is {name_of(certificate)!r}, not SEV-VCEK or SEV-VLEK"
     try:
@@ -143,10 +134,6 @@ def _signed_problem(certificate: Certificate) -> str:
 
 def _name(name: bytes) -> str:
     try:
-        return common_name(name)
+        return common_name_of(name)
     except Malformed:
         return ""
-
-
-def _product(name: str) -> ProductLine | None:
-    return next((product for product in ProductLine if product.value == name), None)
