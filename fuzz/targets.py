@@ -163,4 +163,4 @@ def _of_an_operator() -> tuple[bytes, ...]:
 def _of_an_owner() -> tuple[bytes, ...]:
     statement = NonceStatement(role=Role.SERVER, nonce=bytes(32))
     asked = messages.write_request(messages.Attest(statement=statement, event_log=True))
-    return (asked, messages.write_answer(statement.labels(Tee.SEV_SNP)), messages.write_failure(DeviceError("busy")))
+    return (asked, messages.write_answer(statement.evidence(Tee.SEV_SNP)), messages.write_failure(DeviceError("busy")))

@@ -1,7 +1,6 @@
 """From a statement to evidence: ask the device, check what it returned, add what came with it."""
 
 import logging
-from dataclasses import replace
 
 from cvmproof_agent.device import Device
 from cvmproof_agent.report_check import what_was_asked
@@ -20,9 +19,7 @@ def gather(device: Device, statement: Statement, *, event_log: bool = False) -> 
     report_data = statement.report_data(device.tee)
     report = what_was_asked(device, device.report(report_data), report_data)
     log = read_event_log(device) if event_log else None
-    return replace(
-        statement.labels(device.tee), report=report, certificates=_certificates(device, report), event_log=log
-    )
+    return statement.evidence(device.tee, report=report, certificates=_certificates(device, report), event_log=log)
 
 
 def read_event_log(device: Device) -> bytes | None:

@@ -30,6 +30,8 @@ class _Statement(ABC):
 
     __slots__ = ()
     kind: ClassVar[BindingKind]
+    labels: ClassVar[tuple[str, ...]]
+    """What evidence says of it: of its fields all but the exporter value, which is the session's secret."""
 
     @abstractmethod
     def __post_init__(self) -> None:
@@ -39,12 +41,22 @@ class _Statement(ABC):
     def report_data(self, tee: Tee) -> bytes:
         """Make the 64 bytes that a report or quote is to be over."""
 
+    def evidence(
+        self, tee: Tee, *, report: bytes = b"", certificates: tuple[bytes, ...] = (), event_log: bytes | None = None
+    ) -> Evidence:
+        """Put what was asked for beside what came of it."""
+        said = {name: getattr(self, name) for name in self.labels}
+        return Evidence(
+            tee=tee, report=report, binding=self.kind, certificates=certificates, event_log=event_log, **said
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ChannelStatement(_Statement):
     """This end of one TLS session: nonce (32 bytes), leaf key (91 bytes of DER), exporter value (32 bytes)."""
 
     kind: ClassVar = BindingKind.CHANNEL
+    labels: ClassVar = ("role", "nonce", "spki")
     role: Role
     nonce: bytes
     spki: bytes
@@ -60,16 +72,13 @@ class ChannelStatement(_Statement):
         """Make the 64 bytes that a report or quote is to be over."""
         return channel_report_data(role=self.role, tee=tee, nonce=self.nonce, spki=self.spki, ekm=self.ekm)
 
-    def labels(self, tee: Tee) -> Evidence:
-        """Say what they commit to, but for the exporter value, which is the session's secret."""
-        return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce, spki=self.spki)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeyStatement(_Statement):
     """The TLS key of this end: nonce (32 bytes) and leaf key (91 bytes of DER)."""
 
     kind: ClassVar = BindingKind.KEY
+    labels: ClassVar = ("role", "nonce", "spki")
     role: Role
     nonce: bytes
     spki: bytes
@@ -83,16 +92,13 @@ class KeyStatement(_Statement):
         """Make the 64 bytes that a report or quote is to be over."""
         return key_report_data(role=self.role, tee=tee, nonce=self.nonce, spki=self.spki)
 
-    def labels(self, tee: Tee) -> Evidence:
-        """Say what they commit to."""
-        return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce, spki=self.spki)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NonceStatement(_Statement):
     """That a nonce (32 bytes) was seen here, and nothing about any connection."""
 
     kind: ClassVar = BindingKind.NONCE
+    labels: ClassVar = ("role", "nonce")
     role: Role
     nonce: bytes
 
@@ -104,16 +110,13 @@ class NonceStatement(_Statement):
         """Make the 64 bytes that a report or quote is to be over."""
         return nonce_report_data(role=self.role, tee=tee, nonce=self.nonce)
 
-    def labels(self, tee: Tee) -> Evidence:
-        """Say what they commit to."""
-        return Evidence(tee=tee, report=b"", binding=self.kind, role=self.role, nonce=self.nonce)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class UserStatement(_Statement):
     """What a process of this guest has to say, at most 4096 bytes, and its uid (32 bits), which the kernel told."""
 
     kind: ClassVar = BindingKind.USER
+    labels: ClassVar = ("uid", "user_data")
     uid: int
     user_data: bytes
 
@@ -124,10 +127,6 @@ class UserStatement(_Statement):
     def report_data(self, tee: Tee) -> bytes:
         """Make the 64 bytes that a report or quote is to be over."""
         return user_report_data(tee=tee, uid=self.uid, user_data=self.user_data)
-
-    def labels(self, tee: Tee) -> Evidence:
-        """Say what they commit to."""
-        return Evidence(tee=tee, report=b"", binding=self.kind, uid=self.uid, user_data=self.user_data)
 
 
 Statement = ChannelStatement | KeyStatement | NonceStatement | UserStatement

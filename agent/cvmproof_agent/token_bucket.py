@@ -29,5 +29,6 @@ class TokenBucket:
         return self._tokens >= self._burst
 
     def _refill(self, now: float) -> None:
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._updated) * self._rate)
-        self._updated = max(now, self._updated)
+        if now > self._updated:
+            self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
+            self._updated = now

@@ -43,6 +43,9 @@ class BindingKind(StrEnum):
     USER = "user"
 
 
+_TAGS = {kind: f"cvmproof/v1/{kind}".encode("ascii") for kind in BindingKind}
+
+
 def channel_report_data(*, role: Role, tee: Tee, nonce: bytes, spki: bytes, ekm: bytes) -> bytes:
     """Bind to one TLS session: nonce (32 bytes), leaf key (91 bytes of DER), exporter value (32 bytes); gives 64 bytes.
 
@@ -108,8 +111,7 @@ def require_user(uid: int, user_data: bytes) -> None:
 
 
 def _digest(kind: BindingKind, *parts: bytes) -> bytes:
-    tag = f"cvmproof/v1/{kind}".encode("ascii")
-    return hashlib.sha512(b"".join([len(part).to_bytes(4, "big") + part for part in (tag, *parts)])).digest()
+    return hashlib.sha512(b"".join([len(part).to_bytes(4, "big") + part for part in (_TAGS[kind], *parts)])).digest()
 
 
 def _require_length(what: str, value: bytes, size: int) -> None:

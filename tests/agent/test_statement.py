@@ -53,7 +53,7 @@ def test_evidence_carries_its_labels_and_its_report_data(statement: Statement) -
 
 
 def test_ac_126_the_exporter_value_is_in_no_label() -> None:
-    assert EKM not in [getattr(EVERY[0].labels(Tee.TDX), name) for name in ("nonce", "spki", "report", "user_data")]
+    assert EKM not in [getattr(EVERY[0].evidence(Tee.TDX), name) for name in ("nonce", "spki", "report", "user_data")]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ Misuse.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -106,8 +106,12 @@ def read_about(message: bytes) -> About:
 def read_evidence(message: bytes, statement: Statement) -> Evidence:
     """Read evidence that was asked to say this; raises as `read_about`."""
     tee, report, there, log, *certificates = _answer(message, b"evidence", 4, at_most=4 + CERTIFICATE_COUNT_LIMIT)
-    labels = statement.labels(_one_of(Tee, tee, what="tee"))
-    return replace(labels, report=report, event_log=_read_log(there, log), certificates=tuple(certificates))
+    return statement.evidence(
+        _one_of(Tee, tee, what="tee"),
+        report=report,
+        certificates=tuple(certificates),
+        event_log=_read_log(there, log),
+    )
 
 
 def read_event_log(message: bytes) -> bytes | None:

@@ -131,6 +131,6 @@ def test_an_answer_that_is_none_is_an_error_of_the_device(answer: bytes, path: P
 
 
 def test_evidence_of_another_technology_is_refused(path: Path) -> None:
-    other = frame(write_answer(ONLY_A_NONCE.labels(Tee.TDX)))
+    other = frame(write_answer(ONLY_A_NONCE.evidence(Tee.TDX)))
     with answering(path, ABOUT, other), pytest.raises(DeviceError, match="expected evidence of sev-snp, got tdx"):
         front(path).attest(ONLY_A_NONCE)

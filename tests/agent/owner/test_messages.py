@@ -1,7 +1,5 @@
 """What passes between owner and front: every message comes back as it was, and any bytes are read or refused."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,7 +120,7 @@ def test_any_bytes_are_an_answer_or_refused(parts: list[bytes]) -> None:
 
 @pytest.mark.parametrize("log", [None, b"", b"a log"])
 def test_evidence_comes_back_with_the_labels_of_what_was_asked(log: bytes | None) -> None:
-    evidence = replace(CHANNEL.labels(Tee.TDX), report=b"quote", certificates=(b"a", b"", b"c"), event_log=log)
+    evidence = CHANNEL.evidence(Tee.TDX, report=b"quote", certificates=(b"a", b"", b"c"), event_log=log)
     assert read_evidence(write_answer(evidence), CHANNEL) == evidence
     assert read_event_log(write_event_log(log)) == log
 
