@@ -14,10 +14,11 @@ from cvmproof.policy.signed import claimed_statement, sign_policy
 from cvmproof_agent.owner import messages
 from cvmproof_agent.statement import NonceStatement
 from cvmproof_formats.binding import BindingKind, Role, Tee
-from cvmproof_formats.errors import CvmproofError, DeviceError
+from cvmproof_formats.errors import CvmproofError, DeviceError, Malformed
 from cvmproof_formats.evidence import read_evidence, write_evidence
 from cvmproof_formats.evidence_fields import Evidence
 from cvmproof_formats.pem import certificates
+from cvmproof_formats.snp.certificate import read_amd_certificate, read_amd_crl
 from cvmproof_formats.snp.certificate_table import VCEK, TableEntry, build_certificate_table, read_certificate_table
 from cvmproof_formats.snp.product import ProductLine
 from cvmproof_formats.snp.report import AttestationReport
@@ -32,7 +33,7 @@ from cvmproof_formats.tdx.signed_json import read_signed
 from cvmproof_formats.tdx.tcb_info import NAME as TCB_INFO
 from cvmproof_formats.tdx.tcb_info import read_tcb_info
 from cvmproof_formats.tdx.tdreport import read_tdreport
-from cvmproof_formats.x509 import Certificate, CertificateList, read_certificate, read_crl
+from cvmproof_formats.x509 import read_certificate, read_crl
 from cvmproof_simulator.psp import SoftwarePsp
 from cvmproof_simulator.tdx.collateral import Collateral, simulated_evaluation_numbers
 from cvmproof_simulator.tdx.td import SoftwareTd
@@ -68,20 +69,25 @@ def qe_identity(data: bytes) -> object:
     return read_qe_identity(read_signed(data, QE_IDENTITY).body)
 
 
-def intel_certificate(data: bytes) -> object:
-    """Read a certificate at once, which may give nothing else than the strict reader gives."""
-    return _same(read_intel_certificate(data), read_certificate(data))
+def same(at_once: Callable[[bytes], object], strict: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    """Give a target that reads at once what the strict reader takes too, and reads the same."""
+
+    def read(data: bytes) -> object:
+        found = at_once(data)
+        try:
+            expected = strict(data)
+        except Malformed as error:
+            raise AssertionError(f"read at once, and refused by the strict reader: {error}") from error
+        if _every_field(found) != _every_field(expected):
+            raise AssertionError(f"read at once as {found}, strictly as {expected}")
+        return found
+
+    return read
 
 
-def intel_crl(data: bytes) -> object:
-    """Read a revocation list at once, likewise."""
-    return _same(read_intel_crl(data), read_crl(data))
-
-
-def _same(found: Certificate | CertificateList, expected: Certificate | CertificateList) -> object:
-    if any(getattr(found, field.name) != getattr(expected, field.name) for field in fields(expected)):
-        raise AssertionError(f"read at once as {found}, strictly as {expected}")
-    return found
+def _every_field(value: object) -> list[object]:
+    """Those too that are left out of its own comparison."""
+    return [getattr(value, field.name) for field in fields(value)]  # type: ignore[arg-type]  # a dataclass
 
 
 def owner_answer(data: bytes) -> object:
@@ -90,6 +96,8 @@ def owner_answer(data: bytes) -> object:
 
 
 TARGETS: dict[str, Callable[[bytes], object]] = {
+    "amd-certificate": same(read_amd_certificate, read_certificate),
+    "amd-crl": same(read_amd_crl, read_crl),
     "appraise": appraise,
     "certificate": read_certificate,
     "certificate-table": read_certificate_table,
@@ -97,8 +105,8 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "evaluation-numbers": read_evaluation_numbers,
     "event-log": read_event_log,
     "evidence": read_evidence,
-    "intel-certificate": intel_certificate,
-    "intel-crl": intel_crl,
+    "intel-certificate": same(read_intel_certificate, read_certificate),
+    "intel-crl": same(read_intel_crl, read_crl),
     "owner-answer": owner_answer,
     "owner-request": messages.read_request,
     "pem": certificates,

@@ -1,11 +1,17 @@
 """What is fuzzed begins with something that every parser takes, and a parser says no by one of our errors only."""
 
+from dataclasses import replace
+
 import pytest
-from fuzz.targets import TARGETS, once, seeds
+from fuzz.targets import AT, TARGETS, once, same, seeds
 
 from cvmproof_formats.errors import CvmproofError
+from cvmproof_formats.snp.product import ProductLine
+from cvmproof_formats.x509 import read_crl
+from cvmproof_simulator.ca import AmdCa
 
 SEEDS = seeds()
+LIST = AmdCa(ProductLine.GENOA).crl(AT)
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -27,6 +33,18 @@ def test_another_error_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TARGETS, "pem", broken)
     with pytest.raises(IndexError):
         once("pem")(b"")
+
+
+@pytest.mark.parametrize("data", [b"taken by neither", LIST[:-1]], ids=["other bytes", "a list cut short"])
+def test_a_reader_at_once_that_takes_more_is_a_finding(data: bytes) -> None:
+    with pytest.raises(AssertionError, match="refused by the strict reader"):
+        same(lambda _: read_crl(LIST), read_crl)(data)
+
+
+def test_a_reader_at_once_that_reads_otherwise_is_a_finding() -> None:
+    with pytest.raises(AssertionError, match="strictly as"):
+        same(lambda data: replace(read_crl(data), serials=frozenset({5})), read_crl)(LIST)
+    assert same(read_crl, read_crl)(LIST) == read_crl(LIST)
 
 
 def is_taken(name: str, data: bytes) -> bool:
