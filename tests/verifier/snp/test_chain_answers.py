@@ -1,6 +1,7 @@
 """What the answers about chain and revocation say, and what they name as missing."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.verifier.snp.faults import ASK_SERIAL, FAULTS
@@ -13,6 +14,7 @@ from cvmproof_formats.snp.key_flags import MASK_CHIP_KEY
 from cvmproof_formats.snp.product import KeyKind, ProductLine
 
 GOOD = Situation()
+UNREADABLE = replace(GOOD, without=frozenset({"crl"}), crls=(Crl(der=b"junk"),))
 
 
 def check(situation: Situation, question: str) -> Check:
@@ -26,6 +28,52 @@ def check(situation: Situation, question: str) -> Check:
 )
 def test_a_no_about_the_root_names_it(question: str, words: str) -> None:
     assert words in check(FAULTS[question][1], question).got
+
+
+@pytest.mark.parametrize(
+    ("situation", "question", "expected", "got"),
+    [
+        (
+            replace(GOOD, seen_before=timedelta(), without=frozenset({"crl"})),
+            "snp.crl.rollback",
+            "a list as new as any before",
+            "none to compare",
+        ),
+        (
+            replace(GOOD, seen_before=timedelta(seconds=1)),
+            "snp.crl.rollback",
+            "as new as 2026-11-01T00:00:01Z",
+            "2026-11-01T00:00:00Z",
+        ),
+        (UNREADABLE, "snp.crl.current", "2026-11-21T12:00:00Z", "none at hand: a revocation list that the root signed"),
+        (UNREADABLE, "snp.crl.revoked", "not revoked", "none at hand: a revocation list that the root signed"),
+        (FAULTS["snp.chain.root"][1], "snp.chain.trust_set", "not a root of another set than simulated", "of none"),
+        (
+            replace(GOOD, intermediate={"common_name": "SEV-Rome"}),
+            "snp.chain.product",
+            "root and intermediate for Genoa VCEK",
+            "root Genoa intermediate of none",
+        ),
+        (
+            replace(GOOD, root={"common_name": "ARK-Rome"}),
+            "snp.chain.product",
+            "root and intermediate for Genoa VCEK",
+            "root of none intermediate Genoa VCEK",
+        ),
+        (
+            replace(GOOD, root={"path_length": 5}),
+            "snp.chain.root",
+            "a root key pinned for its product line",
+            "its path length is 5",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_was_expected_and_what_was_got_is_said_in_words(
+    situation: Situation, question: str, expected: str, got: str
+) -> None:
+    found = check(situation, question)
+    assert (found.expected, found.got) == (expected, got)
 
 
 @pytest.mark.parametrize("product", ProductLine)
